@@ -1,0 +1,110 @@
+/**
+ * The words of the coordination core.
+ *
+ * A run is in exactly one of five states: *delayed* (its time has not come), *waiting* (behind an earlier run of its
+ * thread), *ready* (claimable: only the head of a thread), *leased* (a worker runs it) and *terminal*. Clients see the
+ * first three as `pending`, the fourth as `running`.
+ */
+
+export type RunStatus = "pending" | "running" | "success" | "error" | "timeout" | "interrupted";
+export type ThreadStatus = "idle" | "busy" | "interrupted" | "error";
+export type TerminalStatus = "success" | "error" | "interrupted";
+
+/** What happens to a run whose thread is busy. */
+export type MultitaskStrategy = "enqueue" | "reject";
+
+/** What a stateless run leaves behind: nothing, or its thread. `thread` is a run on a thread of the caller's. */
+export type Lifetime = "thread" | "keep" | "delete";
+
+/** `<attempt>-<seq>`: the id of an event in a run's stream and on the wire. */
+export type EventId = string;
+
+/** One event of a run, as stored and as published. */
+export interface RunEvent {
+  id: EventId;
+  /** Durable, monotonic over all runs of the thread. */
+  threadSeq: number;
+  /** The SSE event name, such as `values` or `messages|agent:1`. `end` is the last one. */
+  event: string;
+  /** JSON, passed on as it is. Of `end`: what wait and join answer. */
+  data: string;
+}
+
+/** What a worker executes; resolved by the server from the assistant and the request, stored as one JSON text. */
+export interface RunPayload {
+  input?: unknown;
+  command?: { resume?: unknown; update?: unknown; goto?: unknown };
+  config?: { configurable?: Record<string, unknown>; tags?: string[]; recursion_limit?: number; [key: string]: unknown };
+  context?: unknown;
+  stream_mode: string[];
+  stream_subgraphs?: boolean;
+  stream_resumable?: boolean;
+  interrupt_before?: "*" | string[];
+  interrupt_after?: "*" | string[];
+  durability?: "sync" | "async" | "exit";
+  checkpoint?: { checkpoint_id?: string; checkpoint_ns?: string; [key: string]: unknown };
+}
+
+export interface NewRun {
+  runId: string;
+  threadId: string;
+  assistantId: string;
+  graphId: string;
+  lifetime: Lifetime;
+  strategy: MultitaskStrategy;
+  /** What to do when the thread does not exist. Runs with a thread of their own always create it. */
+  ifNotExists: "create" | "reject";
+  /** Earliest start, ms from acceptance. */
+  afterMs: number;
+  metadata: Record<string, unknown>;
+  payload: RunPayload;
+  /** Hash of the request, compared when the same run id comes again (Idempotency-Key). */
+  requestHash: string;
+}
+
+export interface Run {
+  runId: string;
+  threadId: string;
+  assistantId: string;
+  graphId: string;
+  status: RunStatus;
+  strategy: MultitaskStrategy;
+  metadata: Record<string, unknown>;
+  payload: RunPayload;
+  attempt: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** A refusal of the core that a handler turns into a status. */
+export class RunRefused extends Error {
+  override name = "RunRefused";
+
+  constructor(
+    readonly reason: "thread_missing" | "thread_busy" | "run_missing" | "run_ended" | "id_reused",
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A run in the hands of a worker. `owner` is the nonce that fences every write of this claim. */
+export interface ClaimedRun {
+  runId: string;
+  threadId: string;
+  assistantId: string;
+  graphId: string;
+  lifetime: Lifetime;
+  attempt: number;
+  owner: string;
+  createdAt: Date;
+  metadata: Record<string, unknown>;
+  payload: RunPayload;
+}
+
+/** The identity under which an attempt writes; every fenced script takes it. */
+export interface Fence {
+  threadId: string;
+  runId: string;
+  owner: string;
+}
