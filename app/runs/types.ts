@@ -34,7 +34,12 @@ export interface RunEvent {
 export interface RunPayload {
   input?: unknown;
   command?: { resume?: unknown; update?: unknown; goto?: unknown };
-  config?: { configurable?: Record<string, unknown>; tags?: string[]; recursion_limit?: number; [key: string]: unknown };
+  config?: {
+    configurable?: Record<string, unknown>;
+    tags?: string[];
+    recursion_limit?: number;
+    [key: string]: unknown;
+  };
   context?: unknown;
   stream_mode: string[];
   stream_subgraphs?: boolean;
@@ -97,7 +102,8 @@ export interface ClaimedRun {
   lifetime: Lifetime;
   attempt: number;
   owner: string;
-  createdAt: Date;
+  /** Since the run's first claim, by Redis's clock. */
+  runningMs: number;
   metadata: Record<string, unknown>;
   payload: RunPayload;
 }

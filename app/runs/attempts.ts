@@ -1,0 +1,139 @@
+/**
+ * What a worker does with the runs that it claims. Every write carries the claim's nonce (`owner`) and is refused once
+ * another attempt owns the run: `lost` tells the worker to stop, and that nothing it still does can be seen.
+ */
+import { randomBytes } from "node:crypto";
+import type { Redis } from "../redis/connect.js";
+import type { Keys } from "../redis/partitions.js";
+import { scripts } from "./scripts.js";
+import type { ClaimedRun, Lifetime, TerminalStatus, ThreadStatus } from "./types.js";
+
+/** An event before Redis numbers it for the thread: SSE name and JSON text. */
+export interface NewEvent {
+  event: string;
+  data: string;
+}
+
+export interface Outcome {
+  status: TerminalStatus;
+  threadStatus: Exclude<ThreadStatus, "busy">;
+  /** JSON: what wait and join answer. */
+  answer: string;
+  /** JSON of the thread's values and its open interrupts by task; undefined leaves the thread's as they are. */
+  state?: { values: string; interrupts: string } | undefined;
+  /** JSON `{error, message}` of a run that failed. */
+  error?: string | undefined;
+}
+
+/** What the worker learns about a run that it holds. */
+export type Attention = { runId: string; word: "lost" | "interrupt" };
+
+export class Attempts {
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+  ) {}
+
+  /**
+   * Claims up to `limit` runs of these graphs in a partition; 0 only promotes runs that are due.
+   * @returns the runs, and in how many ms the partition's next delayed run is due
+   */
+  async claim(
+    partition: number,
+    graphs: string[],
+    limit: number,
+    leaseMs: number,
+  ): Promise<{ runs: ClaimedRun[]; dueInMs: number | undefined }> {
+    const owner = randomBytes(12).toString("base64url");
+    const key = this.keys.in(partition, "leases");
+    const [dueIn, ...rows] = (await scripts.claim.run(this.redis, key, limit, owner, leaseMs, ...graphs)) as [
+      number,
+      ...string[][],
+    ];
+    return { runs: rows.map(toClaimed), dueInMs: dueIn < 0 ? undefined : dueIn };
+  }
+
+  /**
+   * Stores and publishes events; storing them again is no error and no repetition.
+   * @param first seq of the first event within the attempt; the attempt's `metadata` event is 0
+   * @returns `lost`, or the action of a cancel that was accepted, if any
+   */
+  async append(run: ClaimedRun, first: number, events: NewEvent[]): Promise<"kept" | "lost" | "interrupt"> {
+    const [word, cancel] = (await scripts.append.run(
+      this.redis,
+      this.#key(run),
+      run.runId,
+      run.threadId,
+      run.owner,
+      run.attempt,
+      first,
+      ...flat(events),
+    )) as ["kept" | "lost", string?];
+    return word === "kept" && cancel === "interrupt" ? "interrupt" : word;
+  }
+
+  /** Ends the run, with the events that were not yet stored. */
+  async finish(run: ClaimedRun, outcome: Outcome, first: number, events: NewEvent[]): Promise<"ended" | "lost"> {
+    return (await scripts.finish.run(
+      this.redis,
+      this.#key(run),
+      run.runId,
+      run.threadId,
+      run.owner,
+      run.attempt,
+      first,
+      outcome.status,
+      outcome.threadStatus,
+      outcome.answer,
+      outcome.state?.values ?? "",
+      outcome.state?.interrupts ?? "",
+      outcome.error ?? "",
+      ...flat(events),
+    )) as "ended" | "lost";
+  }
+
+  /** Hands the run back; it counts as no failure and keeps its place. */
+  async release(run: ClaimedRun): Promise<"released" | "ended" | "lost"> {
+    const key = this.#key(run);
+    return (await scripts.release.run(this.redis, key, run.runId, run.threadId, run.owner)) as "released";
+  }
+
+  /** Renews the leases of all runs held, one call a partition. */
+  async heartbeat(partition: number, runs: ClaimedRun[], leaseMs: number): Promise<Attention[]> {
+    const held = runs.flatMap((run) => [run.runId, run.owner]);
+    const words = (await scripts.heartbeat.run(
+      this.redis,
+      this.keys.in(partition, "leases"),
+      leaseMs,
+      ...held,
+    )) as string[];
+    const attention: Attention[] = [];
+    for (let index = 0; index + 1 < words.length; index += 2)
+      attention.push({ runId: words[index] ?? "", word: words[index + 1] as Attention["word"] });
+    return attention;
+  }
+
+  #key(run: ClaimedRun): string {
+    return this.keys.of(run.threadId, "run", run.runId);
+  }
+}
+
+function flat(events: NewEvent[]): string[] {
+  return events.flatMap(({ event, data }) => [event, data]);
+}
+
+function toClaimed([runId, owner, ...fields]: string[]): ClaimedRun {
+  const [threadId, assistantId, graphId, lifetime, attempt, runningMs, metadata, payload] = fields;
+  return {
+    runId: runId ?? "",
+    owner: owner ?? "",
+    threadId: threadId ?? "",
+    assistantId: assistantId ?? "",
+    graphId: graphId ?? "",
+    lifetime: lifetime as Lifetime,
+    attempt: Number(attempt),
+    runningMs: Number(runningMs),
+    metadata: JSON.parse(metadata ?? "{}"),
+    payload: JSON.parse(payload ?? "{}"),
+  };
+}

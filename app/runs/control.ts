@@ -1,0 +1,22 @@
+/**
+ * Words from servers to the workers that hold their runs. One channel a partition, heard by every worker: a channel a
+ * worker would lie in another slot than the run whose script speaks, and one a run would cost two round trips a run.
+ */
+import type { Redis } from "../redis/connect.js";
+import { type Keys, PARTITIONS } from "../redis/partitions.js";
+import type { Attention } from "./attempts.js";
+
+/** Hears of cancels. Resolves once subscribed. @param subscriber used for nothing else */
+export async function hearCancels(
+  subscriber: Redis,
+  keys: Keys,
+  onCancel: (attention: Attention, owner: string) => void,
+): Promise<void> {
+  subscriber.on("smessage", (_channel: string, text: string) => {
+    const [word = "", runId = "", owner = ""] = text.split(" ");
+    onCancel({ runId, word: word as Attention["word"] }, owner);
+  });
+  await Promise.all(
+    Array.from({ length: PARTITIONS }, (_, partition) => subscriber.ssubscribe(keys.in(partition, "control"))),
+  );
+}

@@ -1,0 +1,231 @@
+/**
+ * Following runs: one subscriber connection a process, whatever the number of clients.
+ *
+ * The stream is the truth and PubSub makes it live. A follow holds the id of the last event that it delivered; a message
+ * that continues it is delivered as it comes, any other tells of a gap, and the gap is read from the stream. So a lost
+ * message, a reconnection or a burst that a slow reader can't take need no handling of their own: the follow is *behind*
+ * and reads, in pages, as fast as its reader pulls. What it holds in memory is bounded.
+ */
+import type { Redis } from "../redis/connect.js";
+import type { Keys } from "../redis/partitions.js";
+import { compareIds, END, ENQUEUED, type EventMessage, parseEntry, parseMessage } from "./events.js";
+import { type EventId, type RunEvent, RunRefused } from "./types.js";
+
+/** Batches of events in order, without gap or repetition; ends by itself after `end`. `close` frees it at once. */
+export interface Follow extends AsyncIterable<RunEvent[]> {
+  close(): void;
+}
+
+/**
+ * Where a follow begins. `new`: a run that is about to be enqueued; `now`: what comes from here on; `start`: all that is
+ * kept; `after`: what follows that id.
+ */
+export type FollowFrom = "new" | "now" | "start" | { after: EventId };
+
+const PAGE_EVENTS = 200;
+const HELD_BYTES = 1024 * 1024;
+
+interface Channel {
+  subscribed: Promise<unknown>;
+  follows: Set<RunFollow>;
+}
+
+export class Followers {
+  readonly #channels = new Map<string, Channel>();
+
+  /**
+   * @param commands reads streams
+   * @param subscriber used for nothing else
+   */
+  constructor(
+    private readonly commands: Redis,
+    private readonly subscriber: Redis,
+    private readonly keys: Keys,
+  ) {
+    subscriber.on("smessage", (channel: string, text: string) => this.#deliver(channel, text));
+    subscriber.on("ready", () => this.#resubscribe());
+  }
+
+  /** Resolves once subscribed. @throws RunRefused `run_missing` */
+  async follow(threadId: string, runId: string, from: FollowFrom): Promise<Follow> {
+    const name = this.keys.of(threadId, "follow", threadId);
+    const source = new StreamSource(this.commands, this.keys, threadId, runId);
+    const follow: RunFollow = new RunFollow(runId, source, () => this.#leave(name, follow));
+    const channel = this.#channels.get(name) ?? this.#open(name);
+    channel.follows.add(follow);
+    try {
+      await channel.subscribed;
+      await follow.begin(from);
+    } catch (error) {
+      follow.close();
+      throw error;
+    }
+    return follow;
+  }
+
+  #open(name: string): Channel {
+    const channel: Channel = { subscribed: this.subscriber.ssubscribe(name), follows: new Set() };
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  #leave(name: string, follow: RunFollow): void {
+    const channel = this.#channels.get(name);
+    if (!channel?.follows.delete(follow) || channel.follows.size > 0) return;
+    this.#channels.delete(name);
+    // A failure means that the connection is gone, and with it the subscription.
+    this.subscriber.sunsubscribe(name).catch(() => {});
+  }
+
+  #deliver(name: string, text: string): void {
+    const channel = this.#channels.get(name);
+    if (!channel) return;
+    const message = parseMessage(text);
+    for (const follow of channel.follows) if (follow.runId === message.runId) follow.receive(message, text.length);
+  }
+
+  /** After a reconnection: what was published meanwhile is read from the streams. */
+  #resubscribe(): void {
+    for (const [name, channel] of this.#channels) {
+      channel.subscribed = this.subscriber.ssubscribe(name);
+      channel.subscribed.then(
+        () => {
+          for (const follow of channel.follows) follow.fallBehind();
+        },
+        () => {}, // the connection went again; the next `ready` comes here again
+      );
+    }
+  }
+}
+
+/** What Redis keeps of a run's events. */
+class StreamSource {
+  readonly #events: string;
+  readonly #run: string;
+  readonly #thread: string;
+
+  constructor(
+    private readonly redis: Redis,
+    keys: Keys,
+    threadId: string,
+    private readonly runId: string,
+  ) {
+    this.#events = keys.of(threadId, "events", runId);
+    this.#run = keys.of(threadId, "run", runId);
+    this.#thread = keys.of(threadId, "thread", threadId);
+  }
+
+  async after(id: EventId): Promise<RunEvent[]> {
+    const entries = await this.redis.xrange(this.#events, `(${id}`, "+", "COUNT", PAGE_EVENTS);
+    return entries.map(parseEntry);
+  }
+
+  async newest(): Promise<RunEvent | undefined> {
+    const [entry] = await this.redis.xrevrange(this.#events, "+", "-", "COUNT", 1);
+    return entry && parseEntry(entry);
+  }
+
+  /** The end of a run whose events have expired, from its record. @throws RunRefused when there is none */
+  async endFromRecord(): Promise<RunEvent> {
+    const [last, status, error] = await this.redis.hmget(this.#run, "last", "status", "error");
+    if (!last || !status) throw new RunRefused("run_missing", `run ${this.runId} does not exist`);
+    const values = await this.redis.hget(this.#thread, "values");
+    return { id: last, threadSeq: 0, event: END, data: error ? `{"__error__":${error}}` : (values ?? "null") };
+  }
+}
+
+class RunFollow implements Follow {
+  /** The last id delivered, or held to be delivered. */
+  #cursor: EventId = ENQUEUED;
+  #held: RunEvent[] = [];
+  #heldBytes = 0;
+  /** The stream has what PubSub did not bring. */
+  #behind = false;
+  /** While the stream is read, messages only tell how far it reaches: taking them too would repeat events. */
+  #reading = false;
+  #announced: EventId = ENQUEUED;
+  #closed = false;
+  #wake: () => void = () => {};
+
+  constructor(
+    readonly runId: string,
+    private readonly source: StreamSource,
+    private readonly leave: () => void,
+  ) {}
+
+  async begin(from: FollowFrom): Promise<void> {
+    if (from === "new") return;
+    this.#reading = true;
+    const newest = await this.source.newest();
+    const known = newest ?? (await this.source.endFromRecord());
+    const wanted = from === "start" ? ENQUEUED : from === "now" ? known.id : from.after;
+    const beyond = compareIds(wanted, known.id) >= 0;
+    if (known.event === END && (beyond || !newest)) this.#held.push(known);
+    this.#reached(beyond ? known.id : wanted, !beyond);
+  }
+
+  receive(message: EventMessage, bytes: number): void {
+    if (compareIds(message.last, this.#announced) > 0) this.#announced = message.last;
+    if (this.#reading || this.#behind || compareIds(message.last, this.#cursor) <= 0) return;
+    if (!message.events || message.previous !== this.#cursor || this.#heldBytes + bytes > HELD_BYTES) {
+      this.fallBehind();
+      return;
+    }
+    this.#held.push(...message.events);
+    this.#heldBytes += bytes;
+    this.#cursor = message.last;
+    this.#wake();
+  }
+
+  fallBehind(): void {
+    this.#behind = true;
+    this.#wake();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.leave();
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent[]> {
+    try {
+      while (!this.#closed) {
+        const batch = await this.#next();
+        if (batch.length > 0) yield batch;
+        if (batch.at(-1)?.event === END) return;
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  async #next(): Promise<RunEvent[]> {
+    if (this.#held.length > 0) {
+      const batch = this.#held;
+      this.#held = [];
+      this.#heldBytes = 0;
+      return batch;
+    }
+    if (this.#behind) return await this.#readPage();
+    await new Promise<void>((wake) => {
+      this.#wake = wake;
+    });
+    return [];
+  }
+
+  async #readPage(): Promise<RunEvent[]> {
+    this.#behind = false;
+    this.#reading = true;
+    const page = await this.source.after(this.#cursor);
+    this.#reached(page.at(-1)?.id ?? this.#cursor, page.length === PAGE_EVENTS);
+    return page;
+  }
+
+  #reached(cursor: EventId, more: boolean): void {
+    this.#cursor = cursor;
+    this.#reading = false;
+    if (more || compareIds(this.#announced, cursor) > 0) this.#behind = true;
+  }
+}

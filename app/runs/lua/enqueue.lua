@@ -1,0 +1,59 @@
+#!lua
+--[[ enqueue: accept a run.                                    ──▶ ready | waiting | delayed
+
+  KEYS  1 run          hash; must not exist, or be the same request again
+  ARGV  1 run id       2 thread id     3 graph id      4 assistant id
+        5 lifetime     `thread` (a thread of the caller's), `keep` or `delete` (a thread of its own)
+        6 strategy     `enqueue` or `reject`
+        7 if the thread is missing: `create` or `reject`
+        8 afterMs      earliest start, from now
+        9 resumable    `1` or `0`
+       10 metadata     JSON     11 payload  JSON    12 requestHash
+       13 metadata of a thread that is created, JSON
+  Returns  {'accepted', createdMs} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
+           | {'thread_missing'} | {'thread_busy', active run}
+  Holds  I5 (order), I12 (what is refused leaves nothing behind)
+]]
+--- @include "base"
+--- @include "thread"
+--- @include "queue"
+local run, thread, graph, assistant, lifetime, strategy, if_missing = unpack(ARGV, 1, 7)
+local due = now + tonumber(ARGV[8])
+local resumable, metadata, payload, request_hash, thread_metadata = unpack(ARGV, 9, 13)
+local thread_key, events = key('thread', thread), key('events', run)
+
+local known, status = unpack(redis.call('HMGET', KEYS[1], 'request_hash', 'status'))
+if not known then
+  -- The record of a stateless run goes at its end, but its first, internal event and its last one still tell of it.
+  local first = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1]
+  if first then
+    known = first[2][6]
+    status = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1][2][8]
+  end
+end
+if known then
+  if known == request_hash then return { 'same', status } end
+  return { 'id_reused' }
+end
+
+local exists = redis.call('EXISTS', thread_key) == 1
+if not exists and if_missing ~= 'create' then return { 'thread_missing' } end
+if exists and strategy == 'reject' and tonumber(redis.call('HGET', thread_key, 'open')) > 0 then
+  return { 'thread_busy', redis.call('HGET', thread_key, 'active') }
+end
+
+if not exists then create_thread(thread_key, thread_metadata) end
+promote_due()
+local place = string.format('%012d', redis.call('HINCRBY', thread_key, 'accepted', 1))
+redis.call('HINCRBY', thread_key, 'open', 1)
+redis.call('HSET', thread_key, 'status', 'busy', 'updated_at', now, 'graph_id', graph, 'assistant_id', assistant)
+redis.call('HSET', KEYS[1], 'thread_id', thread, 'graph_id', graph, 'assistant_id', assistant, 'lifetime', lifetime,
+  'strategy', strategy, 'resumable', resumable, 'metadata', metadata, 'payload', payload, 'request_hash', request_hash,
+  'status', 'pending', 'created_at', now, 'updated_at', now, 'due', due, 'place', place,
+  'attempt', 0, 'failures', 0, 'owner', '', 'cancel', '', 'last', '0-1')
+redis.call('ZADD', key('runs', thread), now, place .. ':' .. run)
+redis.call('XADD', events, '0-1', 'e', 'enqueued', 'n', 0, 'd', request_hash)
+
+if due > now then redis.call('ZADD', key('delayed'), due, run)
+else line_up(thread, run, graph, due, place) end
+return { 'accepted', now }

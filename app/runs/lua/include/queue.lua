@@ -1,0 +1,61 @@
+--[[ The order of runs.       delayed ──▶ waiting ──▶ ready ──▶ leased
+  delayed  zset            due in the future, by due time
+  waiting  zset a thread   due, behind the thread's active run; by due time, then place (order of acceptance)
+  ready    zset a graph    claimable: the active run of its thread; by due time
+  wake     list a graph    one token a ready run, up to a bound: what idle workers block on
+  A claim never meets a run that it must skip, because only the head of a thread is ever ready. ]]
+local TOKENS = 64
+
+local function make_ready(run, graph, due)
+  redis.call('ZADD', key('ready', graph), due, run)
+  redis.call('SADD', key('graphs'), graph)
+  local tokens = key('wake', graph)
+  if redis.call('LLEN', tokens) < TOKENS then redis.call('RPUSH', tokens, '1') end
+end
+
+-- Tokens and ready runs agree again: none for none, at least one for some (a worker may have died with a token).
+local function settle_tokens(graph)
+  local tokens = key('wake', graph)
+  if redis.call('ZCARD', key('ready', graph)) == 0 then
+    redis.call('DEL', tokens)
+    redis.call('SREM', key('graphs'), graph)
+  elseif redis.call('LLEN', tokens) == 0 then
+    redis.call('RPUSH', tokens, '1')
+  end
+end
+
+-- A run that is due takes the thread, or queues behind the one that has it.
+local function line_up(thread, run, graph, due, place)
+  local thread_key = key('thread', thread)
+  if redis.call('HGET', thread_key, 'active') == '' then
+    redis.call('HSET', thread_key, 'active', run)
+    make_ready(run, graph, due)
+  else
+    redis.call('ZADD', key('waiting', thread), due, place .. ':' .. run)
+  end
+end
+
+-- Delayed runs whose time has come line up. Returns in how many ms the next one is due, or -1.
+local function promote_due()
+  local delayed = key('delayed')
+  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)
+  for index = 1, #due, 2 do
+    local run = due[index]
+    local fields = redis.call('HMGET', key('run', run), 'thread_id', 'graph_id', 'place')
+    redis.call('ZREM', delayed, run)
+    line_up(fields[1], run, fields[2], due[index + 1], fields[3])
+  end
+  local following = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  return following[2] and math.max(0, tonumber(following[2]) - now) or -1
+end
+
+-- The thread's active run has left: the first waiting one takes the thread.
+local function promote_next(thread)
+  promote_due()
+  local thread_key = key('thread', thread)
+  local first = redis.call('ZPOPMIN', key('waiting', thread))
+  if not first[1] then return redis.call('HSET', thread_key, 'active', '') end
+  local run = string.match(first[1], ':(.*)$')
+  redis.call('HSET', thread_key, 'active', run)
+  make_ready(run, redis.call('HGET', key('run', run), 'graph_id'), first[2])
+end

@@ -1,0 +1,17 @@
+#!lua
+--[[ overrule: end a cancelled run whose owner did not within the grace.          leased ──▶ terminal
+
+  KEYS  1 run
+  ARGV  1 run id
+  Returns  'ended' | 'settled' (there was nothing to overrule)
+  Holds  I7
+]]
+--- @include "base"
+--- @include "events"
+--- @include "queue"
+--- @include "end_run"
+--- @include "cancelled"
+local status, cancel = unpack(redis.call('HMGET', KEYS[1], 'status', 'cancel'))
+if status ~= 'running' or cancel == '' then return 'settled' end
+end_cancelled(ARGV[1])
+return 'ended'

@@ -1,0 +1,131 @@
+import { v7 as uuid } from "uuid";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { NewEvent } from "../../app/runs/attempts.js";
+import type { RunEvent } from "../../app/runs/types.js";
+import { type Core, collect, newRun, startCore, success } from "../support/core.js";
+
+let core: Core;
+beforeAll(async () => {
+  core = await startCore();
+});
+afterAll(() => core.stop());
+
+const numbered = (from: number, count: number, bytes = 1): NewEvent[] =>
+  Array.from({ length: count }, (_, at) => ({
+    event: "custom",
+    data: JSON.stringify(`${from + at} `.padEnd(bytes, "x")),
+  }));
+const ids = (events: RunEvent[]) => events.map(({ id }) => id);
+const idsTo = (last: number) => ["1-0", ...Array.from({ length: last }, (_, at) => `1-${at + 1}`)];
+
+/** A claimed run with its follower from the start. */
+async function followed() {
+  const run = newRun();
+  const follow = await core.runs.follow(run.threadId, run.runId, "new");
+  await core.runs.enqueue(run);
+  return { run, follow, claimed: await core.claim(run.threadId) };
+}
+
+describe("following a run", () => {
+  test("every event comes once, in order, and `end` last, with what wait answers", async () => {
+    const { follow, claimed } = await followed();
+    const all = collect(follow);
+    await core.attempts.append(claimed, 1, numbered(1, 3));
+    await core.attempts.append(claimed, 4, numbered(4, 1));
+    await core.attempts.finish(claimed, success, 5, numbered(5, 2));
+    const events = await all;
+    expect(ids(events)).toEqual(idsTo(7));
+    expect(events.at(-1)).toMatchObject({ event: "end", data: success.answer });
+    expect(events.map(({ threadSeq }) => threadSeq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test("events are numbered on over the runs of a thread", async () => {
+    const { run, claimed, follow } = await followed();
+    follow.close();
+    await core.attempts.finish(claimed, success, 1, []);
+    const next = newRun({ threadId: run.threadId });
+    const events = await core.runs.follow(next.threadId, next.runId, "new");
+    await core.runs.enqueue(next);
+    await core.attempts.finish(await core.claim(run.threadId), success, 1, []);
+    expect((await collect(events)).map(({ threadSeq }) => threadSeq)).toEqual([3, 4]);
+  });
+
+  test("a message too long to publish is read from the stream", async () => {
+    const { follow, claimed } = await followed();
+    const all = collect(follow);
+    await core.attempts.append(claimed, 1, numbered(1, 1, 200_000));
+    await core.attempts.finish(claimed, success, 2, []);
+    const events = await all;
+    expect(ids(events)).toEqual(idsTo(2));
+    expect(events[1]?.data).toHaveLength(200_002);
+  });
+
+  test("what is published while the subscriber is away is repaired, without a gap or a repetition", async () => {
+    const { follow, claimed } = await followed();
+    const seen: RunEvent[] = [];
+    const all = (async () => {
+      for await (const batch of follow) seen.push(...batch);
+    })();
+    await core.attempts.append(claimed, 1, numbered(1, 1));
+    await vi.waitFor(() => expect(seen).toHaveLength(2));
+    await core.redis.call("CLIENT", "KILL", "TYPE", "pubsub");
+    for (let seq = 2; seq <= 200; seq++) await core.attempts.append(claimed, seq, numbered(seq, 1));
+    await core.attempts.finish(claimed, success, 201, []);
+    await all;
+    expect(ids(seen)).toEqual(idsTo(201));
+  });
+
+  test("a reader that stands still costs a bounded memory and still gets everything", async () => {
+    const { follow, claimed } = await followed();
+    const reader = follow[Symbol.asyncIterator]();
+    for (let batch = 0; batch < 100; batch++)
+      await core.attempts.append(claimed, 1 + batch * 10, numbered(1 + batch * 10, 10, 3_000));
+    await core.attempts.finish(claimed, success, 1_001, []);
+    const rest: RunEvent[] = [];
+    let heldBytes = 0;
+    for (let batch = await reader.next(); !batch.done; batch = await reader.next()) {
+      heldBytes ||= batch.value.reduce((sum: number, event: RunEvent) => sum + event.data.length, 0);
+      rest.push(...batch.value);
+    }
+    expect(ids(rest)).toEqual(idsTo(1_001));
+    expect(heldBytes).toBeLessThanOrEqual(1024 * 1024);
+  });
+});
+
+describe("joining late", () => {
+  test("from the start, after an id, and from now on", async () => {
+    const { run, claimed, follow } = await followed();
+    follow.close();
+    await core.attempts.append(claimed, 1, numbered(1, 500));
+    const join = (from: "start" | "now" | { after: string }) => core.runs.follow(run.threadId, run.runId, from);
+    const follows = [await join("start"), await join({ after: "1-490" }), await join("now")];
+    const all = Promise.all(follows.map(collect));
+    await core.attempts.append(claimed, 501, numbered(501, 1));
+    await core.attempts.finish(claimed, success, 502, []);
+    const [start = [], after = [], now = []] = await all;
+    expect(ids(start)).toEqual(idsTo(502));
+    expect(ids(after)).toEqual(idsTo(502).slice(491));
+    expect(ids(now)).toEqual(["1-501", "1-502"]);
+  });
+
+  test("a run that has ended answers with its end", async () => {
+    const { run, claimed, follow } = await followed();
+    follow.close();
+    await core.attempts.finish(claimed, success, 1, numbered(1, 1));
+    for (const from of ["now", { after: "1-1" }, { after: "1-2" }] as const)
+      expect(ids(await collect(await core.runs.follow(run.threadId, run.runId, from)))).toEqual(["1-2"]);
+  });
+
+  test("a run whose events have expired still answers from its record", async () => {
+    const { run, claimed, follow } = await followed();
+    follow.close();
+    await core.attempts.finish(claimed, success, 1, []);
+    await core.redis.del(core.keys.of(run.threadId, "events", run.runId));
+    const events = await collect(await core.runs.follow(run.threadId, run.runId, "start"));
+    expect(events).toMatchObject([{ event: "end", data: success.answer }]);
+  });
+
+  test("a run that does not exist is refused", async () => {
+    await expect(core.runs.follow(uuid(), uuid(), "now")).rejects.toMatchObject({ reason: "run_missing" });
+  });
+});

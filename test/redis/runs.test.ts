@@ -1,0 +1,278 @@
+import { v7 as uuid } from "uuid";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { partitionOf } from "../../app/redis/partitions.js";
+import { type Core, newRun, startCore, success } from "../support/core.js";
+
+let core: Core;
+beforeAll(async () => {
+  core = await startCore();
+});
+afterAll(() => core.stop());
+
+const statusOf = async (run: { threadId: string; runId: string }) =>
+  (await core.runs.get(run.threadId, run.runId))?.status;
+const threadOf = (threadId: string) => core.redis.hgetall(core.keys.of(threadId, "thread", threadId));
+
+describe("accepting a run", () => {
+  test("the same request again gets the same run, another one under its id is refused", async () => {
+    const run = newRun();
+    const first = await core.runs.enqueue(run);
+    expect(await core.runs.enqueue(run)).toMatchObject({ runId: first.runId, createdAt: first.createdAt });
+    await expect(core.runs.enqueue({ ...run, requestHash: "other" })).rejects.toMatchObject({ reason: "id_reused" });
+    expect(await core.runs.list(run.threadId, { limit: 10, offset: 0 })).toHaveLength(1);
+  });
+
+  test("a stateless run that ended and left no record is still known under its id", async () => {
+    const runId = uuid();
+    const run = newRun({ runId, threadId: runId, lifetime: "delete" });
+    await core.runs.enqueue(run);
+    await core.attempts.finish(await core.claim(runId), { ...success, status: "error" }, 1, []);
+    expect(await core.runs.enqueue(run)).toMatchObject({ runId, status: "error" });
+    await expect(core.runs.enqueue({ ...run, requestHash: "other" })).rejects.toMatchObject({ reason: "id_reused" });
+    expect((await core.attempts.claim(partitionOf(runId), ["echo"], 1, 1000)).runs).toEqual([]);
+  });
+
+  test("a missing thread is refused, and nothing is left behind", async () => {
+    const run = newRun({ ifNotExists: "reject" });
+    await expect(core.runs.enqueue(run)).rejects.toMatchObject({ reason: "thread_missing" });
+    expect(await core.redis.exists(core.keys.of(run.threadId, "thread", run.threadId))).toBe(0);
+    expect(await core.redis.exists(core.keys.of(run.threadId, "run", run.runId))).toBe(0);
+  });
+
+  test("reject counts pending, running and delayed runs, and leaves nothing behind", async () => {
+    const threadId = uuid();
+    await core.runs.enqueue(newRun({ threadId, afterMs: 60_000 }));
+    const refused = newRun({ threadId, strategy: "reject" });
+    await expect(core.runs.enqueue(refused)).rejects.toMatchObject({ reason: "thread_busy" });
+    expect(await core.runs.get(threadId, refused.runId)).toBeUndefined();
+  });
+});
+
+describe("the order of a thread", () => {
+  test("runs start one at a time, as they were accepted", async () => {
+    const threadId = uuid();
+    const runs = [newRun({ threadId }), newRun({ threadId }), newRun({ threadId })];
+    for (const run of runs) await core.runs.enqueue(run);
+    const started: string[] = [];
+    for (const _ of runs) {
+      const run = await core.claim(threadId);
+      started.push(run.runId);
+      expect((await core.attempts.claim(partitionOf(threadId), ["echo"], 10, 1000)).runs).toEqual([]);
+      await core.attempts.finish(run, success, 1, []);
+    }
+    expect(started).toEqual(runs.map((run) => run.runId));
+    expect(await threadOf(threadId)).toMatchObject({ status: "idle", active: "", open: "0", values: '{"done":true}' });
+  });
+
+  test("a delayed run waits for its time, and later ones go before it", async () => {
+    const threadId = uuid();
+    const delayed = newRun({ threadId, afterMs: 150 });
+    const later = newRun({ threadId });
+    await core.runs.enqueue(delayed);
+    await core.runs.enqueue(later);
+    const first = await core.claim(threadId);
+    expect(first.runId).toBe(later.runId);
+    await core.attempts.finish(first, success, 1, []);
+    const { dueInMs } = await core.attempts.claim(partitionOf(threadId), ["echo"], 1, 1000);
+    expect(dueInMs).toBeGreaterThan(0);
+    expect(dueInMs).toBeLessThanOrEqual(150);
+    const second = await vi.waitFor(() => core.claim(threadId));
+    expect(second.runId).toBe(delayed.runId);
+  });
+
+  test("a worker gets only runs of graphs that it has loaded", async () => {
+    const run = newRun({ graphId: "unknown-here" });
+    await core.runs.enqueue(run);
+    const partition = partitionOf(run.threadId);
+    expect((await core.attempts.claim(partition, ["echo"], 5, 1000)).runs).toEqual([]);
+    expect(await statusOf(run)).toBe("pending");
+    expect((await core.attempts.claim(partition, ["unknown-here"], 5, 1000)).runs).toMatchObject([
+      { runId: run.runId },
+    ]);
+  });
+});
+
+describe("the fence", () => {
+  test("after a later attempt was claimed, nothing of the earlier one is written", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const first = await core.claim(run.threadId, 1);
+    await vi.waitFor(async () => {
+      await core.sweep();
+      expect(await statusOf(run)).toBe("pending");
+    });
+    const second = await core.claim(run.threadId);
+    expect(second.attempt).toBe(2);
+
+    const event = { event: "values", data: "{}" };
+    expect(await core.attempts.append(first, 1, [event])).toBe("lost");
+    expect(await core.attempts.finish(first, success, 1, [])).toBe("lost");
+    expect(await core.attempts.release(first)).toBe("lost");
+    expect(await core.attempts.heartbeat(partitionOf(run.threadId), [first], 1000)).toEqual([
+      { runId: run.runId, word: "lost" },
+    ]);
+    expect(await core.attempts.append(second, 1, [event])).toBe("kept");
+    expect(await core.attempts.finish(second, success, 2, [])).toBe("ended");
+    expect(await statusOf(run)).toBe("success");
+  });
+
+  test("a repeated append or finish of the owner changes nothing", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const claimed = await core.claim(run.threadId);
+    const events = [
+      { event: "values", data: "1" },
+      { event: "values", data: "2" },
+    ];
+    for (const _ of [1, 2]) expect(await core.attempts.append(claimed, 1, events)).toBe("kept");
+    for (const _ of [1, 2]) expect(await core.attempts.finish(claimed, success, 3, [])).toBe("ended");
+    const stored = await core.redis.xrange(core.keys.of(run.threadId, "events", run.runId), "-", "+");
+    expect(stored.map(([id]) => id)).toEqual(["0-1", "1-0", "1-1", "1-2", "1-3"]);
+  });
+});
+
+describe("leases", () => {
+  test("the third lost worker ends a run with an error, and the next run of the thread starts", async () => {
+    const run = newRun();
+    const next = newRun({ threadId: run.threadId });
+    await core.runs.enqueue(run);
+    await core.runs.enqueue(next);
+    for (const _ of [1, 2, 3]) {
+      await core.claim(run.threadId, 1);
+      await vi.waitFor(async () => {
+        await core.sweep();
+        expect(await statusOf(run)).not.toBe("running");
+      });
+    }
+    expect(await core.runs.get(run.threadId, run.runId)).toMatchObject({ status: "error", attempt: 3 });
+    expect((await core.claim(run.threadId)).runId).toBe(next.runId);
+  });
+
+  test("a renewed lease does not expire", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const claimed = await core.claim(run.threadId, 1);
+    expect(await core.attempts.heartbeat(partitionOf(run.threadId), [claimed], 30_000)).toEqual([]);
+    await core.sweep();
+    expect(await statusOf(run)).toBe("running");
+  });
+
+  test("a sweep after an outage extends all leases and takes no run from its worker", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    await core.sweep();
+    await core.claim(run.threadId, 1);
+    const lease = async () =>
+      Number(await core.redis.zscore(core.keys.in(partitionOf(run.threadId), "leases"), run.runId));
+    const before = await lease();
+    const clock = async () => Number((await core.redis.time())[0]) * 1000 + Number((await core.redis.time())[1]) / 1000;
+    // Sweeps are due each millisecond here, so twenty are a long pause.
+    await expect.poll(clock, { interval: 5 }).toBeGreaterThan(before + 20);
+    await core.sweep({ sweepMs: 1, leaseMs: 30_000 });
+    expect(await lease()).toBeGreaterThan(before + 29_000);
+    expect(await statusOf(run)).toBe("running");
+  });
+
+  test("a run that was handed back keeps its place and has not failed", async () => {
+    const run = newRun();
+    const next = newRun({ threadId: run.threadId });
+    await core.runs.enqueue(run);
+    await core.runs.enqueue(next);
+    expect(await core.attempts.release(await core.claim(run.threadId))).toBe("released");
+    const again = await core.claim(run.threadId);
+    expect(again).toMatchObject({ runId: run.runId, attempt: 2 });
+    expect(await core.redis.hget(core.keys.of(run.threadId, "run", run.runId), "failures")).toBe("0");
+  });
+});
+
+describe("cancelling", () => {
+  test("a pending run ends at once, also a delayed one", async () => {
+    const threadId = uuid();
+    const [active, waiting, delayed] = [
+      newRun({ threadId }),
+      newRun({ threadId }),
+      newRun({ threadId, afterMs: 60_000 }),
+    ];
+    for (const run of [active, waiting, delayed]) await core.runs.enqueue(run);
+    for (const run of [waiting, delayed, active]) {
+      await core.runs.cancel(threadId, run.runId);
+      expect(await statusOf(run)).toBe("interrupted");
+    }
+    expect(await threadOf(threadId)).toMatchObject({ status: "idle", active: "", open: "0" });
+    expect((await core.attempts.claim(partitionOf(threadId), ["echo"], 5, 1000)).runs).toEqual([]);
+  });
+
+  test("the owner hears of it, ends its run, and what it does later is refused", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const claimed = await core.claim(run.threadId);
+    await core.runs.cancel(run.threadId, run.runId);
+    expect(await core.attempts.append(claimed, 1, [{ event: "values", data: "{}" }])).toBe("interrupt");
+    expect(await core.attempts.heartbeat(partitionOf(run.threadId), [claimed], 1000)).toEqual([
+      { runId: run.runId, word: "interrupt" },
+    ]);
+    expect(await core.attempts.finish(claimed, success, 2, [])).toBe("ended");
+    expect(await statusOf(run)).toBe("interrupted");
+    expect(await core.attempts.append(claimed, 3, [{ event: "values", data: "{}" }])).toBe("lost");
+  });
+
+  test("an owner that does not answer is overruled within a second", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const claimed = await core.claim(run.threadId);
+    const asked = performance.now();
+    await core.runs.cancel(run.threadId, run.runId);
+    await expect.poll(() => statusOf(run), { interval: 10, timeout: 5_000 }).toBe("interrupted");
+    expect(performance.now() - asked).toBeLessThan(1_000);
+    expect(await core.attempts.finish(claimed, success, 1, [])).toBe("lost");
+  });
+
+  test("where the server that took the cancel died too, a sweep overrules", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    await core.claim(run.threadId);
+    await core.runs.cancel(run.threadId, run.runId);
+    core.runs.close();
+    await vi.waitFor(
+      async () => {
+        await core.sweep();
+        expect(await statusOf(run)).toBe("interrupted");
+      },
+      { timeout: 5_000 },
+    );
+  });
+
+  test("a run that has ended, or that is not there, is refused", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    await core.attempts.finish(await core.claim(run.threadId), success, 1, []);
+    await expect(core.runs.cancel(run.threadId, run.runId)).rejects.toMatchObject({ reason: "run_ended" });
+    await expect(core.runs.cancel(run.threadId, uuid())).rejects.toMatchObject({ reason: "run_missing" });
+    await expect(core.runs.cancel(uuid(), run.runId)).rejects.toMatchObject({ reason: "run_missing" });
+    expect(await statusOf(run)).toBe("success");
+  });
+});
+
+describe("what a run leaves behind", () => {
+  test("a stateless run leaves only its events, for five minutes", async () => {
+    const runId = uuid();
+    await core.runs.enqueue(newRun({ runId, threadId: runId, lifetime: "delete" }));
+    const claimed = await core.claim(runId);
+    await core.attempts.finish(claimed, success, 1, []);
+    const tag = core.keys.tag(partitionOf(runId));
+    expect((await core.redis.keys("*")).filter((key) => key.includes(runId))).toEqual([`${tag}:events:${runId}`]);
+    const ttl = await core.redis.pttl(`${tag}:events:${runId}`);
+    expect(ttl).toBeGreaterThan(4 * 60_000);
+    expect(ttl).toBeLessThanOrEqual(5 * 60_000);
+  });
+
+  test("a thread's run keeps its record for a week, and resumable events for an hour", async () => {
+    const run = newRun({ payload: { stream_mode: ["values"], stream_resumable: true } });
+    await core.runs.enqueue(run);
+    await core.attempts.finish(await core.claim(run.threadId), success, 1, []);
+    const days = (await core.redis.pttl(core.keys.of(run.threadId, "run", run.runId))) / 86_400_000;
+    expect(days).toBeCloseTo(7, 1);
+    const hours = (await core.redis.pttl(core.keys.of(run.threadId, "events", run.runId))) / 3_600_000;
+    expect(hours).toBeCloseTo(1, 1);
+  });
+});

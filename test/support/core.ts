@@ -1,0 +1,90 @@
+/** The coordination core on a Redis of the test's own, as a server and a worker use it. */
+import { v7 as uuid } from "uuid";
+import { expect } from "vitest";
+import { connect, type Redis } from "../../app/redis/connect.js";
+import { Keys, partitionOf } from "../../app/redis/partitions.js";
+import { Attempts } from "../../app/runs/attempts.js";
+import { Runs } from "../../app/runs/runs.js";
+import { type SweepSettings, sweep } from "../../app/runs/sweeper.js";
+import type { ClaimedRun, NewRun, RunEvent } from "../../app/runs/types.js";
+import { createLog } from "../../app/telemetry/log.js";
+import { startRedis } from "./redis.js";
+
+export interface Core {
+  url: string;
+  redis: Redis;
+  subscriber: Redis;
+  keys: Keys;
+  runs: Runs;
+  attempts: Attempts;
+  /** Claims the thread's ready run, which must be there. */
+  claim(threadId: string, leaseMs?: number): Promise<ClaimedRun>;
+  sweep(settings?: Partial<SweepSettings>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const silent = createLog("silent", "test", "test");
+
+export async function startCore(): Promise<Core> {
+  const server = await startRedis();
+  const login = { url: server.url };
+  const redis = connect(login, "worker", silent);
+  const subscriber = connect(login, "subscriber", silent);
+  const keys = new Keys("sw");
+  const runs = new Runs({ commands: redis, subscriber, keys, log: silent });
+  const attempts = new Attempts(redis, keys);
+  return {
+    url: server.url,
+    redis,
+    subscriber,
+    keys,
+    runs,
+    attempts,
+    async claim(threadId, leaseMs = 30_000) {
+      const { runs: claimed } = await attempts.claim(partitionOf(threadId), ["echo"], 1, leaseMs);
+      const [run] = claimed;
+      if (run?.threadId !== threadId) expect.fail(`thread ${threadId} has no ready run`);
+      return run;
+    },
+    async sweep(settings = {}) {
+      await sweep(redis, keys, { leaseMs: 30_000, sweepMs: 60_000, maxFailures: 3, ...settings }, silent);
+    },
+    async stop() {
+      runs.close();
+      redis.disconnect();
+      subscriber.disconnect();
+      await server.stop();
+    },
+  };
+}
+
+/** A run of `echo` on a thread of its own, unless told otherwise. */
+export function newRun(given: Partial<NewRun> = {}): NewRun {
+  return {
+    runId: uuid(),
+    threadId: uuid(),
+    assistantId: "eb6db400-e3c8-5d06-a834-015cb89efe69",
+    graphId: "echo",
+    lifetime: "thread",
+    strategy: "enqueue",
+    ifNotExists: "create",
+    afterMs: 0,
+    metadata: {},
+    payload: { stream_mode: ["values"], input: { messages: [] } },
+    requestHash: "hash",
+    ...given,
+  };
+}
+
+export const success = {
+  status: "success",
+  threadStatus: "idle",
+  answer: '{"done":true}',
+  state: { values: '{"done":true}', interrupts: "{}" },
+} as const;
+
+export async function collect(events: AsyncIterable<RunEvent[]>): Promise<RunEvent[]> {
+  const all: RunEvent[] = [];
+  for await (const batch of events) all.push(...batch);
+  return all;
+}
