@@ -1,0 +1,5 @@
+export const settings = { compile: "later" };
+
+export function makeNothing() {
+  return settings;
+}
