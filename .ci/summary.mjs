@@ -2,5 +2,5 @@
 import { readFileSync } from "node:fs";
 
 const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(process.argv[2], "utf8"));
-console.log(`${numPassedTests} passed, ${numFailedTests} failed`);
+process.stdout.write(`${numPassedTests} passed, ${numFailedTests} failed\n`);
 process.exit(numPassedTests > 0 && numFailedTests === 0 ? 0 : 1);

@@ -30,10 +30,17 @@ export interface RunEvent {
   data: string;
 }
 
+/** Of a command's `goto`: a node, or a node with an input of its own. */
+export type Destination = string | { node: string; input?: unknown };
+
 /** What a worker executes; resolved by the server from the assistant and the request, stored as one JSON text. */
 export interface RunPayload {
   input?: unknown;
-  command?: { resume?: unknown; update?: unknown; goto?: unknown };
+  command?: {
+    resume?: unknown;
+    update?: Record<string, unknown> | [string, unknown][];
+    goto?: Destination | Destination[];
+  };
   config?: {
     configurable?: Record<string, unknown>;
     tags?: string[];

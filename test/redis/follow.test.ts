@@ -1,5 +1,5 @@
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { NewEvent } from "../../app/runs/attempts.js";
 import type { RunEvent } from "../../app/runs/types.js";
 import { type Core, collect, newRun, startCore, success } from "../support/core.js";
@@ -7,6 +7,9 @@ import { type Core, collect, newRun, startCore, success } from "../support/core.
 let core: Core;
 beforeAll(async () => {
   core = await startCore();
+});
+beforeEach(async () => {
+  await core.admin.flushall();
 });
 afterAll(() => core.stop());
 
@@ -68,7 +71,7 @@ describe("following a run", () => {
     })();
     await core.attempts.append(claimed, 1, numbered(1, 1));
     await vi.waitFor(() => expect(seen).toHaveLength(2));
-    await core.redis.call("CLIENT", "KILL", "TYPE", "pubsub");
+    await core.admin.call("CLIENT", "KILL", "TYPE", "pubsub");
     for (let seq = 2; seq <= 200; seq++) await core.attempts.append(claimed, seq, numbered(seq, 1));
     await core.attempts.finish(claimed, success, 201, []);
     await all;

@@ -1,11 +1,14 @@
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { partitionOf } from "../../app/redis/partitions.js";
 import { type Core, newRun, startCore, success } from "../support/core.js";
 
 let core: Core;
 beforeAll(async () => {
   core = await startCore();
+});
+beforeEach(async () => {
+  await core.admin.flushall();
 });
 afterAll(() => core.stop());
 
@@ -260,7 +263,7 @@ describe("what a run leaves behind", () => {
     const claimed = await core.claim(runId);
     await core.attempts.finish(claimed, success, 1, []);
     const tag = core.keys.tag(partitionOf(runId));
-    expect((await core.redis.keys("*")).filter((key) => key.includes(runId))).toEqual([`${tag}:events:${runId}`]);
+    expect((await core.admin.keys("*")).filter((key) => key.includes(runId))).toEqual([`${tag}:events:${runId}`]);
     const ttl = await core.redis.pttl(`${tag}:events:${runId}`);
     expect(ttl).toBeGreaterThan(4 * 60_000);
     expect(ttl).toBeLessThanOrEqual(5 * 60_000);

@@ -8,12 +8,15 @@ import { Runs } from "../../app/runs/runs.js";
 import { type SweepSettings, sweep } from "../../app/runs/sweeper.js";
 import type { ClaimedRun, NewRun, RunEvent } from "../../app/runs/types.js";
 import { createLog } from "../../app/telemetry/log.js";
+import { asApp } from "./acl.js";
 import { startRedis } from "./redis.js";
 
 export interface Core {
   url: string;
   redis: Redis;
   subscriber: Redis;
+  /** May do what the app's user may not, such as KEYS. */
+  admin: Redis;
   keys: Keys;
   runs: Runs;
   attempts: Attempts;
@@ -27,16 +30,18 @@ export const silent = createLog("silent", "test", "test");
 
 export async function startCore(): Promise<Core> {
   const server = await startRedis();
-  const login = { url: server.url };
+  const login = { url: await asApp(server.url) };
+  const admin = connect({ url: server.url }, "worker", silent);
   const redis = connect(login, "worker", silent);
   const subscriber = connect(login, "subscriber", silent);
   const keys = new Keys("sw");
   const runs = new Runs({ commands: redis, subscriber, keys, log: silent });
   const attempts = new Attempts(redis, keys);
   return {
-    url: server.url,
+    url: login.url,
     redis,
     subscriber,
+    admin,
     keys,
     runs,
     attempts,
@@ -53,6 +58,7 @@ export async function startCore(): Promise<Core> {
       runs.close();
       redis.disconnect();
       subscriber.disconnect();
+      admin.disconnect();
       await server.stop();
     },
   };

@@ -1,0 +1,57 @@
+/**
+ * The entry of the one image: `node main.js server` or `node main.js worker`.
+ * Exit codes: 0 drained, 2 wrong usage, configuration or project, 3 Redis does not answer.
+ */
+import { ProjectError } from "./graphs/config.js";
+import { RedisUnreachable, type Role, startServerRole, startWorkerRole } from "./roles.js";
+import { readSettings, SettingsError } from "./settings.js";
+import { createLog, type Log } from "./telemetry/log.js";
+
+const roles = { server: startServerRole, worker: startWorkerRole };
+
+async function main(role: string | undefined): Promise<void> {
+  if (role !== "server" && role !== "worker") return fail(2, "usage: main.js server|worker");
+  // Whoever started this process as a child has ended, or never will ask for anything again.
+  process.on("disconnect", () => process.exit(0));
+  try {
+    const settings = readSettings(process.env);
+    const log = createLog(settings.logLevel, settings.instanceName, role);
+    // A promise that some node left behind must not end everybody's runs.
+    process.on("unhandledRejection", (reason) => {
+      log.error(
+        { event: "unhandled_rejection", error: reason instanceof Error ? reason.name : typeof reason },
+        "unhandled",
+      );
+    });
+    const running = await roles[role](settings, log);
+    log.info({ event: "listening", port: running.port }, `${role} is ready`);
+    // Tells whoever started this process as a child, whatever the log level.
+    process.send?.({ event: "listening", port: running.port });
+    stopOnSignal(running, log);
+  } catch (error) {
+    if (error instanceof SettingsError || error instanceof ProjectError) return fail(2, error.message);
+    if (error instanceof RedisUnreachable) return fail(3, error.message);
+    throw error;
+  }
+}
+
+/** The first SIGTERM or SIGINT drains, a second one ends at once. */
+function stopOnSignal(running: Role, log: Log): void {
+  let stopping = false;
+  const stop = async (signal: string) => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    log.info({ event: "stopping", signal }, "stopping");
+    await running.stop();
+    process.exit(0);
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+function fail(code: number, message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(code);
+}
+
+await main(process.argv[2]);

@@ -1,0 +1,197 @@
+/**
+ * One claimed run, from the claim until it leaves this worker. It streams the graph, and then it is exactly one of
+ *   finished   the graph ended, failed, was cancelled or ran out of time: a terminal status
+ *   released   the worker drains: another one goes on from the run's checkpoint
+ *   lost       another attempt owns the run: nothing more is written
+ */
+import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
+import { type Graph, type Graphs, type RunControl, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
+import type { Attempts, Outcome } from "../runs/attempts.js";
+import type { ClaimedRun } from "../runs/types.js";
+import type { Log } from "../telemetry/log.js";
+import { decideBegin } from "./begin.js";
+import { EventWriter } from "./eventWriter.js";
+import { ended, errorEvent, failed } from "./outcome.js";
+import { persist } from "./persist.js";
+import { graphInput, runConfig } from "./runConfig.js";
+import { StreamEvents } from "./streamEvents.js";
+
+export interface ExecutionDeps {
+  attempts: Attempts;
+  graphs: Graphs;
+  checkpointer: Checkpointer;
+  runTimeoutSeconds: number;
+  log: Log;
+}
+
+/** Why a run is stopped from outside: cancelled, owned by another attempt, out of time, or the worker drains. */
+export type StopReason = "interrupt" | "lost" | "timeout" | "drain";
+
+class Stopped extends Error {
+  constructor(readonly reason: StopReason) {
+    super(`the run was stopped: ${reason}`);
+  }
+}
+
+class RunTimeout extends Error {
+  override name = "RunTimeout";
+
+  constructor(seconds: number) {
+    super(`the run took longer than ${seconds} seconds`);
+  }
+}
+
+export class Execution {
+  readonly #graphSignal = new AbortController();
+  /** Ends what is tried for the run on Redis: nothing of it would be kept. */
+  readonly #writeSignal = new AbortController();
+  readonly #control: RunControl;
+  readonly #events: StreamEvents;
+  readonly #writer: EventWriter;
+  readonly #config: ReturnType<typeof runConfig>;
+  readonly #log: Log;
+
+  constructor(
+    readonly run: ClaimedRun,
+    private readonly deps: ExecutionDeps,
+  ) {
+    this.#log = deps.log.child({ runId: run.runId, attempt: run.attempt });
+    this.#config = runConfig(run);
+    this.#control = new deps.graphs.runtime.RunControl();
+    this.#events = new StreamEvents(run.payload.stream_mode, run.payload.stream_subgraphs ?? false);
+    const onWord = (word: "lost" | "interrupt") => this.stop(word);
+    this.#writer = new EventWriter(deps.attempts, run, onWord, this.#writeSignal.signal, this.#log);
+  }
+
+  /** Stops the graph through its signal. The first reason counts, but `lost` overrules the others. */
+  stop(reason: StopReason): void {
+    if (reason === "lost") this.#writeSignal.abort(new Stopped(reason));
+    this.#graphSignal.abort(new Stopped(reason));
+  }
+
+  /** Asks the graph to stop at its next superstep, where its checkpoint is saved; a run without checkpoints goes on. */
+  requestDrain(): void {
+    if (this.run.lifetime !== "delete") this.#control.requestDrain("SIGTERM");
+  }
+
+  /** Resolves when the run has left this worker. Never rejects. */
+  async done(): Promise<void> {
+    const remainingMs = this.deps.runTimeoutSeconds * 1000 - this.run.runningMs;
+    const timer = setTimeout(() => this.stop("timeout"), Math.max(0, remainingMs));
+    try {
+      this.#log.info({ event: "run_started", graphId: this.run.graphId }, "run started");
+      const outcome = await this.#streamToItsEnd();
+      const word = outcome ? await this.#finish(outcome) : await this.#release();
+      this.#log.info({ event: "run_left", status: outcome?.status ?? "pending", word }, "run left");
+    } catch (error) {
+      if (this.#writeSignal.signal.aborted) this.#log.warn({ event: "run_lost" }, "another attempt owns the run");
+      else
+        this.#log.error(
+          { event: "run_stuck", reason: String(error) },
+          "could not write the run's end; its lease will expire",
+        );
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @returns undefined when the worker drains and another one is to go on */
+  async #streamToItsEnd(): Promise<Outcome | undefined> {
+    const { graphs, checkpointer } = this.deps;
+    try {
+      const shared = await graphs.get(this.run.graphId, this.#config);
+      const graph = withCheckpointer(shared, this.run.lifetime === "delete" ? undefined : checkpointer);
+      const begin = await decideBegin(this.run, graph, checkpointer, this.#config);
+      if (begin.from !== "stopped")
+        await this.#stream(graph, begin.from === "checkpoint" ? null : graphInput(this.run, graphs.runtime));
+      return ended("success", this.#events.answer, await this.#snapshot());
+    } catch (error) {
+      return await this.#interpret(error);
+    }
+  }
+
+  async #stream(graph: Graph, input: unknown): Promise<void> {
+    const { payload } = this.run;
+    const options = {
+      ...this.#config,
+      streamMode: this.#events.graphModes,
+      subgraphs: payload.stream_subgraphs ?? false,
+      signal: this.#graphSignal.signal,
+      control: this.#control,
+      ...(payload.durability && { durability: payload.durability }),
+      ...(payload.interrupt_before && { interruptBefore: payload.interrupt_before }),
+      ...(payload.interrupt_after && { interruptAfter: payload.interrupt_after }),
+    };
+    if (this.#events.wantsEvents) return await this.#streamAllEvents(graph, input, options);
+    for await (const chunk of await graph.stream(input, options)) await this.#take(chunk);
+  }
+
+  /** Twice the cost of `stream`: only for clients that asked for `events`. */
+  async #streamAllEvents(graph: Graph, input: unknown, options: Record<string, unknown>): Promise<void> {
+    for await (const event of graph.streamEvents(input, { ...options, version: "v2" })) {
+      await this.#writer.write([this.#events.event(event)]);
+      const ofTheGraph = event.event === "on_chain_stream" && event.run_id === this.run.runId;
+      if (ofTheGraph) await this.#take(event.data.chunk);
+    }
+  }
+
+  /** @param chunk `[mode, chunk]`, or `[namespace, mode, chunk]` where subgraphs are streamed */
+  async #take(chunk: unknown): Promise<void> {
+    const parts = chunk as unknown[];
+    const [namespace, mode, data] = parts.length === 3 ? parts : [[], ...parts];
+    await this.#writer.write(this.#events.convert(namespace as string[], mode as string, data));
+  }
+
+  async #interpret(error: unknown): Promise<Outcome | undefined> {
+    const { reason } = this.#graphSignal.signal;
+    const stopped = reason instanceof Stopped ? reason.reason : undefined;
+    if (stopped === "lost") throw error;
+    if (stopped === "drain" || this.deps.graphs.runtime.isDrained(error)) return undefined;
+    if (stopped !== "interrupt") this.#logFailure(stopped ?? error);
+
+    const write = (snapshot: StateSnapshot | undefined) => {
+      if (stopped === "interrupt") return ended("interrupted", this.#events.answer, snapshot);
+      return failed(stopped === "timeout" ? new RunTimeout(this.deps.runTimeoutSeconds) : error, snapshot);
+    };
+    try {
+      return write(await this.#snapshot());
+    } catch (unreadable) {
+      // What the graph left can't be read or sent, which may be why it failed; its run must end all the same.
+      this.#logFailure(unreadable);
+      return write(undefined);
+    }
+  }
+
+  /** The thread's state now; undefined for a run without checkpoints. */
+  async #snapshot(): Promise<StateSnapshot | undefined> {
+    const { run, deps } = this;
+    if (run.lifetime === "delete") return undefined;
+    const graph = withCheckpointer(await deps.graphs.get(run.graphId, this.#config), deps.checkpointer);
+    return await graph.getState({ configurable: { thread_id: run.threadId } });
+  }
+
+  async #finish(outcome: Outcome): Promise<string> {
+    await this.#writer.write(errorEvent(outcome));
+    const { first, events } = await this.#writer.rest();
+    const write = () => this.deps.attempts.finish(this.run, outcome, first, events);
+    return await persist(write, this.#writeSignal.signal, this.#log);
+  }
+
+  async #release(): Promise<string> {
+    const { first, events } = await this.#writer.rest();
+    const write = async () => {
+      if (events.length > 0) await this.deps.attempts.append(this.run, first, events);
+      return await this.deps.attempts.release(this.run);
+    };
+    return await persist(write, this.#writeSignal.signal, this.#log);
+  }
+
+  /** Where the graph failed, without its message, which may hold what the user sent. */
+  #logFailure(error: unknown): void {
+    const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
+    this.#log.error(
+      { event: "graph_failed", error: error instanceof Error ? error.name : typeof error, frames },
+      "graph failed",
+    );
+  }
+}

@@ -1,0 +1,54 @@
+/** What `graph.stream` is given for a run: its input, and the configuration that carries the run's identity. */
+import { writtenBy } from "../data/checkpoints/checkpointer.js";
+import type { Runtime } from "../graphs/load.js";
+import type { ClaimedRun } from "../runs/types.js";
+
+/** The run's input, or its command, made of the classes of the project's own LangGraph. */
+export function graphInput(run: ClaimedRun, runtime: Runtime): unknown {
+  const { command, input } = run.payload;
+  if (!command) return input ?? null;
+  const { goto, ...others } = command;
+  return new runtime.Command(goto === undefined ? others : { ...others, goto: destinations(goto, runtime) });
+}
+
+type Goto = NonNullable<NonNullable<ClaimedRun["payload"]["command"]>["goto"]>;
+
+function destinations(goto: Goto, runtime: Runtime): (string | InstanceType<Runtime["Send"]>)[] {
+  const all = Array.isArray(goto) ? goto : [goto];
+  return all.map((to) => (typeof to === "string" ? to : new runtime.Send(to.node, to.input)));
+}
+
+/**
+ * `configurable` and `metadata` tell graphs and traces which run this is; the checkpoint saver writes in the name of the
+ * attempt that `configurable` holds, and is refused once another one owns the run.
+ */
+export function runConfig(run: ClaimedRun) {
+  const { config = {}, checkpoint, context } = run.payload;
+  const { configurable = {}, recursion_limit: recursionLimit, tags, ...others } = config;
+  const identity = {
+    run_id: run.runId,
+    thread_id: run.threadId,
+    assistant_id: run.assistantId,
+    graph_id: run.graphId,
+  };
+  return {
+    ...others,
+    runId: run.runId,
+    runName: run.graphId,
+    ...(tags && { tags }),
+    ...(recursionLimit !== undefined && { recursionLimit }),
+    ...(context !== undefined && context !== null && { context }),
+    metadata: { ...run.metadata, ...identity },
+    configurable: {
+      ...withoutInternals(configurable),
+      ...withoutInternals(checkpoint ?? {}),
+      ...identity,
+      ...writtenBy(run),
+    },
+  };
+}
+
+/** Names that begin so are LangGraph's and ours: a client that set one could put another checkpointer under its run. */
+function withoutInternals(configurable: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(configurable).filter(([name]) => !name.startsWith("__")));
+}

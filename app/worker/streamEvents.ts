@@ -1,0 +1,86 @@
+/**
+ * What a graph streams, as the events that clients know (the run streams of the Agent Server API): the name is the
+ * stream mode, with `|<namespace>` for a subgraph's; the data is JSON.
+ */
+
+import { toEventData } from "../graphs/eventData.js";
+import { toJson } from "../graphs/serialize.js";
+import type { NewEvent } from "../runs/attempts.js";
+
+/** Modes of clients that `graph.stream` has under the same name; `messages-tuple` and `messages` are both its `messages`. */
+const OWN_MODES = ["values", "updates", "custom", "debug", "tasks", "checkpoints", "tools"];
+
+/** A chat message or a chunk of one, as far as this file looks into it. */
+interface Message {
+  id?: string;
+  concat?: (chunk: Message) => Message;
+}
+
+export class StreamEvents {
+  readonly #modes: Set<string>;
+  readonly #messages = new Map<string, Message>();
+  #valuesJson: string | undefined;
+  #interruptsJson: string | undefined;
+
+  constructor(
+    streamModes: string[],
+    private readonly subgraphs: boolean,
+  ) {
+    this.#modes = new Set(streamModes);
+  }
+
+  /** The modes to ask the graph for: what the client wants, and `values`, which the run's answer is made of. */
+  get graphModes(): string[] {
+    const modes = new Set(["values", ...OWN_MODES.filter((mode) => this.#modes.has(mode))]);
+    if (this.#modes.has("messages") || this.#modes.has("messages-tuple")) modes.add("messages");
+    return [...modes];
+  }
+
+  get wantsEvents(): boolean {
+    return this.#modes.has("events");
+  }
+
+  /** What wait and join answer: the latest values, with the interrupts that stopped the run as `__interrupt__`. */
+  get answer(): string {
+    const values = this.#valuesJson ?? "{}";
+    if (this.#interruptsJson === undefined || !values.endsWith("}")) return values;
+    const separator = values === "{}" ? "" : ",";
+    return `${values.slice(0, -1)}${separator}"__interrupt__":${this.#interruptsJson}}`;
+  }
+
+  /** @param namespace of the graph that streamed it; empty for the root */
+  convert(namespace: string[], mode: string, chunk: unknown): NewEvent[] {
+    if (namespace.length > 0 && !this.subgraphs) return [];
+    const named = (name: string) => [name, ...namespace].join("|");
+    if (mode === "messages") return this.#message(chunk, named);
+    const data = toJson(toEventData(mode, chunk));
+    if (mode === "values" && namespace.length === 0) this.#keep(chunk, data);
+    return this.#modes.has(mode) ? [{ event: named(mode), data }] : [];
+  }
+
+  /** One of `streamEvents`, as it is. */
+  event(event: unknown): NewEvent {
+    return { event: "events", data: toJson(toEventData("events", event)) };
+  }
+
+  /** A graph tells of its interrupts by a chunk of `values` of their own. */
+  #keep(chunk: unknown, json: string): void {
+    if (typeof chunk === "object" && chunk !== null && "__interrupt__" in chunk)
+      this.#interruptsJson = toJson(chunk.__interrupt__);
+    else this.#valuesJson = json;
+  }
+
+  #message(chunk: unknown, named: (name: string) => string): NewEvent[] {
+    const [message, metadata] = toEventData("messages", chunk) as [Message, unknown];
+    const events: NewEvent[] = [];
+    if (this.#modes.has("messages-tuple")) events.push({ event: named("messages"), data: toJson([message, metadata]) });
+    if (!this.#modes.has("messages") || message.id === undefined) return events;
+
+    const known = this.#messages.get(message.id);
+    const whole = known?.concat && message.concat ? known.concat(message) : message;
+    this.#messages.set(message.id, whole);
+    if (!known) events.push({ event: named("messages/metadata"), data: toJson({ [message.id]: { metadata } }) });
+    events.push({ event: named(message.concat ? "messages/partial" : "messages/complete"), data: toJson([whole]) });
+    return events;
+  }
+}

@@ -1,0 +1,93 @@
+/** The queue worker: claims runs as long as it has free slots, executes them side by side, drains at the end. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
+import type { Graphs } from "../graphs/load.js";
+import type { Redis } from "../redis/connect.js";
+import type { Keys } from "../redis/partitions.js";
+import { Attempts, type Attention } from "../runs/attempts.js";
+import { hearCancels } from "../runs/control.js";
+import type { ClaimedRun } from "../runs/types.js";
+import type { Log } from "../telemetry/log.js";
+import { ClaimLoop } from "./claimLoop.js";
+import { Execution } from "./execution.js";
+import { startHeartbeat } from "./heartbeat.js";
+import { Slots } from "./slots.js";
+
+export interface WorkerDeps {
+  commands: Redis;
+  blocking: Redis;
+  subscriber: Redis;
+  keys: Keys;
+  graphs: Graphs;
+  checkpointer: Checkpointer;
+  settings: {
+    runsPerWorker: number;
+    leaseMs: number;
+    heartbeatMs: number;
+    runTimeoutSeconds: number;
+    drainSeconds: number;
+  };
+  log: Log;
+}
+
+export interface Worker {
+  /** Runs that it executes now. */
+  readonly running: number;
+  /**
+   * Claims nothing more and lets go of its runs: those with checkpoints move at their next superstep, the others may end;
+   * at the deadline what is left is stopped and handed back. Resolves when none is left.
+   */
+  drain(): Promise<void>;
+}
+
+/** Starts to claim once it hears cancels. */
+export async function startWorker(deps: WorkerDeps): Promise<Worker> {
+  const { settings, log } = deps;
+  const attempts = new Attempts(deps.commands, deps.keys);
+  const slots = new Slots<{ execution: Execution; done: Promise<void> }>(settings.runsPerWorker);
+
+  const onRun = (run: ClaimedRun) => {
+    const execution = new Execution(run, { ...deps, attempts, runTimeoutSeconds: settings.runTimeoutSeconds });
+    const done = execution.done().finally(() => slots.release(run.runId));
+    slots.take(run.runId, { execution, done });
+  };
+  const onAttention = ({ runId, word }: Attention) => slots.get(runId)?.execution.stop(word);
+
+  await hearCancels(deps.subscriber, deps.keys, (attention, owner) => {
+    // A cancel of an attempt that this worker lost must not stop the one that it holds.
+    if (slots.get(attention.runId)?.execution.run.owner === owner) onAttention(attention);
+  });
+  const stopHeartbeat = startHeartbeat({
+    attempts,
+    heartbeatMs: settings.heartbeatMs,
+    leaseMs: settings.leaseMs,
+    held: () => slots.values().map(({ execution }) => execution.run),
+    onAttention,
+    log,
+  });
+  const graphs = deps.graphs.ids;
+  const claims = new ClaimLoop({ ...deps, attempts, slots, graphs, leaseMs: settings.leaseMs, onRun });
+  claims.start();
+
+  return {
+    get running() {
+      return slots.used;
+    },
+    async drain() {
+      await claims.stop();
+      const held = slots.values();
+      log.info({ event: "draining", runs: held.length, seconds: settings.drainSeconds }, "draining");
+      for (const { execution } of held) execution.requestDrain();
+      const all = Promise.all(held.map(({ done }) => done));
+      const deadline = new AbortController();
+      await Promise.race([
+        all,
+        delay(settings.drainSeconds * 1000, undefined, { signal: deadline.signal }).catch(() => {}),
+      ]);
+      deadline.abort();
+      for (const { execution } of slots.values()) execution.stop("drain");
+      await all;
+      stopHeartbeat();
+    },
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * Servers and workers as real processes of the compiled build, behind the real load balancer, over a Redis of their own.
+ * Leases, beats and sweeps are scaled down.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { Client } from "@langchain/langgraph-sdk";
+import { createLoadBalancer, type LoadBalancer } from "../../app/local/loadBalancer.js";
+import { asApp } from "./acl.js";
+import { builtApp } from "./build.js";
+import { startRedis } from "./redis.js";
+
+export interface Instance {
+  name: string;
+  port: number;
+  url: string;
+  /** The official SDK against this instance, past the load balancer. */
+  client: Client;
+  process: ChildProcess;
+  /** What it wrote to standard output so far. */
+  log(): string;
+  /** Sends the signal and waits for the exit. @returns the exit code, or the signal that ended it */
+  end(signal: NodeJS.Signals): Promise<number | string>;
+}
+
+export interface Topology {
+  redis: Awaited<ReturnType<typeof startRedis>>;
+  servers: Instance[];
+  workers: Instance[];
+  balancer: LoadBalancer;
+  /** Of the load balancer. */
+  url: string;
+  client: Client;
+  startServer(environment?: Record<string, string>): Promise<Instance>;
+  startWorker(environment?: Record<string, string>): Promise<Instance>;
+  stop(): Promise<void>;
+}
+
+export interface TopologyOptions {
+  servers?: number;
+  workers?: number;
+  /** A langgraph.json; the bundled agents without one. */
+  config?: string;
+  environment?: Record<string, string>;
+}
+
+export async function topology(options: TopologyOptions = {}): Promise<Topology> {
+  const redis = await startRedis();
+  const servers: Instance[] = [];
+  const workers: Instance[] = [];
+  const environment = {
+    REDIS_URL: await asApp(redis.url),
+    LANGGRAPH_CONFIG_FILE: options.config ?? join(builtApp(), "agents", "langgraph.json"),
+    LEASE_MS: "1500",
+    HEARTBEAT_MS: "500",
+    SWEEP_MS: "250",
+    DRAIN_SECONDS: "5",
+    PORT: "0",
+    HEALTH_PORT: "0",
+    ...options.environment,
+  };
+  const startRole = async (role: "server" | "worker", into: Instance[], more: Record<string, string>) => {
+    const instance = await startInstance(role, `${role}-${into.length + 1}`, { ...environment, ...more });
+    into.push(instance);
+    return instance;
+  };
+  const startServer = (more = {}) => startRole("server", servers, more);
+  const startWorker = (more = {}) => startRole("worker", workers, more);
+
+  const starting = [
+    ...Array.from({ length: options.servers ?? 1 }, () => () => startServer()),
+    ...Array.from({ length: options.workers ?? 1 }, () => () => startWorker()),
+  ];
+  // Named by their number, so one after the other; they take a second each.
+  for (const start of starting) await start();
+  const balancer = createLoadBalancer(() => {});
+  for (const { name, port } of servers) balancer.addTarget(name, port);
+  const url = `http://127.0.0.1:${await balancer.listen(0)}`;
+
+  return {
+    redis,
+    servers,
+    workers,
+    balancer,
+    url,
+    client: new Client({ apiUrl: url }),
+    startServer,
+    startWorker,
+    async stop() {
+      await balancer.close();
+      await Promise.all([...servers, ...workers].map((instance) => instance.end("SIGKILL")));
+      await redis.stop();
+    },
+  };
+}
+
+async function startInstance(
+  role: "server" | "worker",
+  name: string,
+  environment: Record<string, string>,
+): Promise<Instance> {
+  const child = fork(join(builtApp(), "main.js"), [role], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment, INSTANCE_NAME: name },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    execArgv: [],
+  });
+  let output = "";
+  let errors = "";
+  child.stdout?.on("data", (chunk) => {
+    output += chunk;
+  });
+  child.stderr?.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const exited = once(child, "exit");
+  const first = await Promise.race([once(child, "message"), exited.then(() => undefined)]);
+  if (!first) throw new Error(`${name} ended before it was ready: ${errors}${output}`);
+  const { port } = first[0] as { port: number };
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    name,
+    port,
+    url,
+    client: new Client({ apiUrl: url }),
+    process: child,
+    log: () => output,
+    async end(signal) {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      await exited;
+      return child.exitCode ?? child.signalCode ?? "";
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** Deploys and losses of instances, as clients notice them: not at all. */
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test, vi } from "vitest";
+import { type Topology, type TopologyOptions, topology } from "../support/topology.js";
+
+const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
+
+let all: Topology;
+const start = async (options: TopologyOptions) => {
+  all = await topology({ config, ...options });
+};
+afterEach(() => all.stop());
+
+interface State {
+  steps: string[];
+}
+const numbers = ({ steps }: State) => steps.map((step) => Number(step.split(" ")[0]));
+const doers = ({ steps }: State) => new Set(steps.map((step) => step.split(" by ")[1]));
+const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+/** The worker that executes runs now, and the others. */
+async function busyWorker() {
+  return await vi.waitFor(async () => {
+    for (const worker of all.workers) {
+      const health = (await (await fetch(`${worker.url}/ok`)).json()) as { running: number };
+      if (health.running > 0) return worker;
+    }
+    throw new Error("no worker has a run");
+  });
+}
+
+test("a worker that is told to stop moves its run at the next step, and no step is done twice", async () => {
+  await start({ workers: 2 });
+  const { thread_id } = await all.client.threads.create();
+  const answer = all.client.runs.wait(thread_id, "steps", { input: { pace_ms: 200 } });
+  await vi.waitFor(async () => {
+    const { values } = await all.client.threads.getState<State>(thread_id);
+    expect(values.steps?.length).toBeGreaterThan(1);
+  });
+  expect(await (await busyWorker()).end("SIGTERM")).toBe(0);
+  const state = (await answer) as unknown as State;
+  expect(numbers(state)).toEqual(oneToTen);
+  expect(doers(state).size).toBe(2);
+  const [run] = await all.client.runs.list(thread_id);
+  expect(run?.status).toBe("success");
+});
+
+test("a stateless run ends on the worker that drains, if it can within the time", async () => {
+  await start({ workers: 1 });
+  const answer = all.client.runs.wait(null, "steps", { input: { pace_ms: 100 } });
+  const worker = await busyWorker();
+  expect(await worker.end("SIGTERM")).toBe(0);
+  expect(numbers((await answer) as unknown as State)).toEqual(oneToTen);
+});
+
+test("what does not end within the drain is handed back, and another worker takes it at once", async () => {
+  await start({ workers: 1, environment: { DRAIN_SECONDS: "1" } });
+  const answer = all.client.runs.wait(null, "deaf", { input: { pace_ms: 2500 } });
+  const first = await busyWorker();
+  await all.startWorker();
+  expect(await first.end("SIGTERM")).toBe(0);
+  expect(await answer).toMatchObject({ steps: ["done"] });
+});
+
+test("a killed worker's run goes on from its checkpoint on another one, and its stream announces the attempt", async () => {
+  await start({ workers: 2 });
+  const { thread_id } = await all.client.threads.create();
+  const seen: { id?: string | undefined; event: string; data: unknown }[] = [];
+  const stream = (async () => {
+    for await (const chunk of all.client.runs.stream(thread_id, "steps", { input: { pace_ms: 200 } }))
+      seen.push(chunk as (typeof seen)[number]);
+  })();
+  await vi.waitFor(() => expect(seen.length).toBeGreaterThan(4));
+  await (await busyWorker()).end("SIGKILL");
+  await stream;
+  const { values } = await all.client.threads.getState<State>(thread_id);
+  expect(numbers(values)).toEqual(oneToTen);
+  expect(seen.filter(({ event }) => event === "metadata").map(({ data }) => data)).toMatchObject([
+    { attempt: 1 },
+    { attempt: 2 },
+  ]);
+  const ids = seen.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("a server that is told to stop cuts its streams, and the SDK goes on through another one without a gap", async () => {
+  await start({ servers: 2 });
+  const ids: (string | undefined)[] = [];
+  const stream = (async () => {
+    for await (const chunk of all.client.runs.stream(null, "steps", { input: { pace_ms: 200 } }))
+      ids.push((chunk as { id?: string }).id);
+  })();
+  await vi.waitFor(() => expect(ids.length).toBeGreaterThan(2));
+  // The load balancer takes turns, so either may hold the stream; both go, and a third one is there.
+  const third = await all.startServer();
+  all.balancer.addTarget(third.name, third.port);
+  for (const server of all.servers.slice(0, 2)) expect(await server.end("SIGTERM")).toBe(0);
+  await stream;
+  expect(ids).toEqual(ids.map((_, at) => `1-${at}`));
+  expect(ids.length).toBeGreaterThan(11);
+});
