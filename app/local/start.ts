@@ -11,7 +11,7 @@ import { build } from "../build.js";
 import { readSettings, type Settings, SettingsError } from "../settings.js";
 import { StartFailure } from "./failure.js";
 import { createLoadBalancer } from "./loadBalancer.js";
-import { readable, readable } from "./logLine.js";
+import { readable } from "./logLine.js";
 import { type Options, projectFile, readOptions, usage } from "./options.js";
 import { Output } from "./output.js";
 import { readyText } from "./ready.js";
