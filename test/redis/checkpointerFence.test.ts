@@ -1,0 +1,196 @@
+/** Who may write: only the attempt that owns its thread's active run; and what a takeover finds and undoes. */
+import { v7 as uuid } from "uuid";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  type Checkpointer,
+  createCheckpointer,
+  FencedError,
+  whileIdle,
+  writtenBy,
+} from "../../app/data/checkpoints/checkpointer.js";
+import type { ClaimedRun } from "../../app/runs/types.js";
+import { at, type Config, checkpointOf, loop, ours } from "../support/checkpoints.js";
+import { type Core, newRun, startCore, success } from "../support/core.js";
+
+let core: Core;
+let saver: Checkpointer;
+beforeAll(async () => {
+  core = await startCore();
+  saver = createCheckpointer(ours, core);
+});
+afterAll(() => core.stop());
+
+let threadId: string;
+beforeEach(() => {
+  threadId = uuid();
+});
+
+/** A run of the thread, accepted and claimed. */
+async function start(): Promise<ClaimedRun> {
+  await core.runs.enqueue(newRun({ threadId }));
+  return await core.claim(threadId);
+}
+
+/** The run's worker hands it back, and another one claims it. */
+async function takeOver(run: ClaimedRun): Promise<ClaimedRun> {
+  await core.attempts.release(run);
+  return await core.claim(threadId);
+}
+
+const by = (run: ClaimedRun, more = {}) => at(threadId, { ...writtenBy(run), ...more });
+const put = (config: Config, value: unknown) => saver.put(config, checkpointOf({ a: [value] }), loop, { a: 1 });
+const stateOf = async () => (await saver.getTuple(at(threadId)))?.checkpoint.channel_values.a;
+
+describe("an attempt", () => {
+  test("writes while it owns the run, and with the configurations that its writes gave it", async () => {
+    const run = await start();
+    const config = await put(by(run), "first");
+    await saver.putWrites(config, [["a", "second"]], "task");
+    const tuple = await saver.getTuple(by(run));
+    expect(tuple).toMatchObject({
+      checkpoint: { channel_values: { a: "first" } },
+      pendingWrites: [["task", "a", "second"]],
+    });
+    await put(tuple?.config ?? {}, "third");
+    await takeOver(run);
+    for (const derived of [config, tuple?.config ?? {}])
+      await expect(put(derived, "too late")).rejects.toThrow(FencedError);
+    expect(await stateOf()).toBe("third");
+  });
+
+  test("that was taken over changes nothing more, whatever it still does", async () => {
+    const old = await start();
+    const config = await put(by(old), "old");
+    const run = await takeOver(old);
+    await expect(put(by(old), "of the old attempt")).rejects.toThrow("taken over");
+    await expect(saver.putWrites(config, [["a", "of the old attempt"]], "task")).rejects.toThrow(FencedError);
+    const drop = saver.dropWrites(old, { ns: "", checkpointId: uuid(), channels: ["a"] });
+    await expect(drop).rejects.toThrow(FencedError);
+    expect(await saver.getTuple(at(threadId))).toMatchObject({ pendingWrites: [] });
+    expect(await stateOf()).toBe("old");
+    await put(by(run), "new");
+    expect(await stateOf()).toBe("new");
+  });
+
+  test("of a run that ended, or is not its thread's active one, is refused", async () => {
+    const ended = await start();
+    await core.attempts.finish(ended, success, 1, []);
+    await expect(put(by(ended), "after the end")).rejects.toThrow(FencedError);
+    const active = await start();
+    const waiting = await core.runs.enqueue(newRun({ threadId }));
+    await expect(put(by({ ...active, runId: waiting.runId }), "out of turn")).rejects.toThrow(FencedError);
+    expect(await stateOf()).toBeUndefined();
+    expect((await core.admin.keys("*")).filter((key) => key.includes("checkpoint") && key.includes(threadId))).toEqual(
+      [],
+    );
+  });
+
+  test("is not judged without its whole name", async () => {
+    const run = await start();
+    await expect(put(by(run, { run_id: undefined }), "whose?")).rejects.toThrow("needs run_id");
+  });
+
+  test("goes on when Redis is full, where a state update is refused", async () => {
+    const run = await start();
+    const config = await put(by(run), "before");
+    await saver.putWrites(config, [["a", "before"]], "task");
+    await core.admin.config("SET", "maxmemory", "1mb");
+    try {
+      await expect(put(at(threadId), "an update")).rejects.toThrow("OOM");
+      await saver.putWrites(config, [["a", "full"]], "other task");
+      await put(config, "x".repeat(10_000));
+      expect(await stateOf()).toHaveLength(10_000);
+      await saver.dropWrites(run, { ns: "", checkpointId: uuid(), channels: [] });
+      await saver.deleteThread(threadId);
+      expect(await stateOf()).toBeUndefined();
+    } finally {
+      await core.admin.config("SET", "maxmemory", "0");
+    }
+  });
+});
+
+describe("a state update", () => {
+  test("that needs an idle thread is refused while a run has the thread, or where there is no thread", async () => {
+    const update = at(threadId, { ...whileIdle });
+    await expect(put(update, "nowhere")).rejects.toMatchObject({ reason: "thread_missing" });
+    const run = await start();
+    await expect(put(update, "meanwhile")).rejects.toMatchObject({ reason: "thread_busy" });
+    const beside = at(threadId, { ...whileIdle, checkpoint_id: uuid() });
+    await expect(saver.putWrites(beside, [["a", 1]], "task")).rejects.toMatchObject({ reason: "thread_busy" });
+    await core.attempts.finish(run, success, 1, []);
+    const config = await put(update, "afterwards");
+    expect(await stateOf()).toBe("afterwards");
+    await start();
+    await expect(put(config, "with what the update returned")).rejects.toMatchObject({ reason: "thread_busy" });
+  });
+});
+
+describe("a takeover", () => {
+  test("learns who stored the newest checkpoint and who wrote beside it", async () => {
+    expect(await saver.newest(threadId)).toBeUndefined();
+    const update = await put(at(threadId), "of a state update");
+    const first = await start();
+    await saver.putWrites({ configurable: { ...update.configurable, ...writtenBy(first) } }, [["a", 1]], "task");
+    expect(await saver.newest(threadId)).toEqual({
+      checkpointId: update.configurable?.checkpoint_id,
+      writes: [{ taskId: "task", channel: "a", runId: first.runId, attempt: 1, owner: first.owner }],
+    });
+    const config = await put(by(first), "of the run");
+    await put(by(first, { checkpoint_ns: "child" }), "of its subgraph");
+    const second = await takeOver(first);
+    await saver.putWrites(
+      { configurable: { ...config.configurable, ...writtenBy(second) } },
+      [["__error__", 1]],
+      "task",
+    );
+    expect(await saver.newest(threadId)).toEqual({
+      checkpointId: config.configurable?.checkpoint_id,
+      ...{ runId: first.runId, attempt: 1, owner: first.owner },
+      writes: [{ taskId: "task", channel: "__error__", runId: first.runId, attempt: 2, owner: second.owner }],
+    });
+  });
+
+  test("undoes what its run wrote beside another's checkpoint, and brings back what that replaced", async () => {
+    const asking = await start();
+    const config = await put(by(asking), "asked");
+    const checkpointId = String(config.configurable?.checkpoint_id);
+    await saver.putWrites(config, [["__interrupt__", "first question"]], "node");
+    await saver.putWrites(config, [["__resume__", ["first answer"]]], "node");
+    await core.attempts.finish(asking, success, 1, []);
+
+    const lost = await start();
+    const beside = by(lost, { checkpoint_id: checkpointId });
+    await saver.putWrites(beside, [["__resume__", "second answer"]], "00000000-0000-0000-0000-000000000000");
+    await saver.putWrites(beside, [["__resume__", ["first answer", "second answer"]]], "node");
+    await saver.putWrites(beside, [["__interrupt__", "second question"]], "node");
+    await saver.putWrites(
+      beside,
+      [
+        ["__error__", "failed"],
+        ["a", "done"],
+      ],
+      "other node",
+    );
+
+    const run = await takeOver(lost);
+    const again = by(run, { checkpoint_id: checkpointId });
+    await saver.putWrites(again, [["__resume__", ["first answer", "second answer"]]], "node");
+    const channels = ["__resume__", "__interrupt__", "__error__"];
+    expect(await saver.dropWrites(run, { ns: "", checkpointId, channels })).toBe(4);
+    expect((await saver.getTuple(at(threadId)))?.pendingWrites).toEqual([
+      ["node", "__resume__", ["first answer"]],
+      ["node", "__interrupt__", "first question"],
+      ["other node", "a", "done"],
+    ]);
+    expect(await saver.dropWrites(run, { ns: "", checkpointId, channels })).toBe(0);
+  });
+
+  test("undoes nothing beside a checkpoint of its own run", async () => {
+    const run = await start();
+    const config = await put(by(run), "mine");
+    await saver.putWrites(config, [["__interrupt__", "question"]], "node");
+    const checkpointId = String(config.configurable?.checkpoint_id);
+    expect(await saver.dropWrites(run, { ns: "", checkpointId, channels: ["__interrupt__"] })).toBe(0);
+    expect((await saver.getTuple(config))?.pendingWrites).toHaveLength(1);
+  });
+});
