@@ -1,0 +1,28 @@
+/** The OpenAPI 3.1 document: what the routes have registered, and how to authenticate. */
+import { type OpenAPIRegistry, OpenApiGeneratorV31 } from "@asteasolutions/zod-to-openapi";
+
+export type OpenApiDocument = ReturnType<OpenApiGeneratorV31["generateDocument"]>;
+
+export function openApiDocument(registry: OpenAPIRegistry, version: string): OpenApiDocument {
+  const { components, ...document } = new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: "3.1.0",
+    info: {
+      title: "Switchyard",
+      version,
+      description: "LangGraph agents on your own AWS, over the LangGraph Agent Server API.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ apiKey: [] }, { bearer: [] }],
+  });
+  return {
+    ...document,
+    components: {
+      ...components,
+      securitySchemes: {
+        apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+        bearer: { type: "http", scheme: "bearer", description: "the same key" },
+      },
+    },
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * The ways in which a run is answered, whoever's thread it is on: at once, as a stream, or when it has ended; and joined
+ * later, on this server or another. A new run is followed before it is enqueued, so that no event can be missed.
+ */
+import type { Response } from "express";
+import { END } from "../runs/events.js";
+import type { Follow } from "../runs/follow.js";
+import type { Runs } from "../runs/runs.js";
+import { type NewRun, type Run, RunRefused } from "../runs/types.js";
+import type { Log } from "../telemetry/log.js";
+import { notFound } from "./errors.js";
+import type { OpenAnswer, OpenAnswers } from "./openAnswers.js";
+import { type Reply, reply } from "./resource.js";
+import { toRunShape } from "./shapes.js";
+import { frame, joinsFrom, SSE_BEFORE_FIRST, SSE_HEADERS, SSE_HEARTBEAT, type Wanted, wantsAll } from "./sse.js";
+
+/** What this server asks of the coordination core. */
+export type RunsCore = Pick<Runs, "enqueue" | "get" | "list" | "cancel" | "follow">;
+
+export interface RunPath {
+  thread_id: string;
+  run_id: string;
+}
+
+/** White space before a JSON value is no part of it. */
+const WAIT_HEARTBEAT = "\n";
+
+export interface JoinOptions {
+  lastEventId?: string | undefined;
+  wanted: Wanted;
+  cancelOnDisconnect: boolean;
+  /** The request's query with its question mark, or nothing. */
+  search: string;
+}
+
+export class RunAnswers {
+  constructor(private readonly deps: { runs: RunsCore; open: OpenAnswers; log: Log }) {}
+
+  async background(run: NewRun): Promise<Reply> {
+    return reply(toRunShape(await this.deps.runs.enqueue(run)), { "Content-Location": contentLocation(run) });
+  }
+
+  async stream(run: NewRun, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
+    const follow = await this.#launch(run);
+    // A client that reconnects to another server still means what it asked for here.
+    const search = cancelOnDisconnect ? "?cancel_on_disconnect=1" : "";
+    const headers = { "Content-Location": contentLocation(run), Location: `${runPath(run)}/stream${search}` };
+    const answer = this.deps.open.begin(response, {
+      headers: { ...SSE_HEADERS, ...headers },
+      opening: SSE_BEFORE_FIRST,
+      heartbeat: SSE_HEARTBEAT,
+      onClosed: (byClient) => this.#leave(run, follow, byClient && cancelOnDisconnect),
+    });
+    await this.#send(follow, answer, wantsAll);
+  }
+
+  async wait(run: NewRun, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
+    const follow = await this.#launch(run);
+    await this.#answerAtEnd(run, follow, response, cancelOnDisconnect);
+  }
+
+  /** @throws HttpError 404 */
+  async joinStream(path: RunPath, response: Response, options: JoinOptions): Promise<undefined> {
+    const { lastEventId, wanted, cancelOnDisconnect, search } = options;
+    const run = await this.find(path);
+    // Of a run without a record only the events are left; whoever joins it can want nothing else.
+    const resumable = run ? run.payload.stream_resumable === true : true;
+    const follow = await this.deps.runs.follow(path.thread_id, path.run_id, joinsFrom(lastEventId, resumable));
+    const at = { threadId: path.thread_id, runId: path.run_id };
+    const headers = { "Content-Location": contentLocation(at), Location: `${runPath(at)}/stream${search}` };
+    const answer = this.deps.open.begin(response, {
+      headers: { ...SSE_HEADERS, ...headers },
+      heartbeat: SSE_HEARTBEAT,
+      onClosed: (byClient) => this.#leave(at, follow, byClient && cancelOnDisconnect),
+    });
+    await this.#send(follow, answer, wanted);
+  }
+
+  /** @throws HttpError 404 */
+  async join(path: RunPath, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
+    await this.find(path);
+    const follow = await this.deps.runs.follow(path.thread_id, path.run_id, "now");
+    const at = { threadId: path.thread_id, runId: path.run_id };
+    await this.#answerAtEnd(at, follow, response, cancelOnDisconnect);
+  }
+
+  /** Resolves when the run has ended, or when the client of `response` has gone. */
+  async ended(path: RunPath, response: Response): Promise<void> {
+    const follow = await this.deps.runs.follow(path.thread_id, path.run_id, "now");
+    const leave = () => follow.close();
+    response.once("close", leave);
+    for await (const _events of follow);
+    response.off("close", leave);
+  }
+
+  /**
+   * The run's record; undefined for a stateless run that may have ended, whose record went and whose events may be left.
+   * @throws HttpError 404
+   */
+  async find({ thread_id: threadId, run_id: runId }: RunPath): Promise<Run | undefined> {
+    const run = await this.deps.runs.get(threadId, runId);
+    if (!run && threadId !== runId) throw notFound(`run ${runId} of thread ${threadId}`);
+    return run;
+  }
+
+  async #launch(run: NewRun): Promise<Follow> {
+    const follow = await this.deps.runs.follow(run.threadId, run.runId, "new");
+    let accepted: Run;
+    try {
+      accepted = await this.deps.runs.enqueue(run);
+    } catch (error) {
+      follow.close();
+      throw error;
+    }
+    if (accepted.status === "pending" && accepted.attempt === 0) return follow;
+    // The same request had come before: its run has a past, which a follow of a new run doesn't read.
+    follow.close();
+    return this.deps.runs.follow(run.threadId, run.runId, "start");
+  }
+
+  async #send(follow: Follow, answer: OpenAnswer, wanted: Wanted): Promise<void> {
+    await this.#read(follow, answer, async (events) => {
+      await answer.write(frame(events, wanted));
+      if (events.at(-1)?.event === END) answer.end();
+    });
+  }
+
+  async #answerAtEnd(run: RunId, follow: Follow, response: Response, cancelOnDisconnect: boolean): Promise<void> {
+    const headers = { "Content-Location": contentLocation(run), Location: `${runPath(run)}/join` };
+    const answer = this.deps.open.begin(response, {
+      headers: { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers },
+      heartbeat: WAIT_HEARTBEAT,
+      onClosed: (byClient) => this.#leave(run, follow, byClient && cancelOnDisconnect),
+    });
+    await this.#read(follow, answer, async (events) => {
+      const last = events.at(-1);
+      if (last?.event === END) answer.end(last.data);
+    });
+  }
+
+  /** A follow that fails, when Redis goes away for long, cuts the answer: the client resumes when it is back. */
+  async #read(follow: Follow, answer: OpenAnswer, take: (events: RunEvents) => Promise<void>): Promise<void> {
+    try {
+      for await (const events of follow) {
+        await take(events);
+        if (answer.gone) return;
+      }
+    } catch (error) {
+      this.deps.log.warn({ reason: String(error) }, "an open answer was cut");
+      answer.destroy();
+    }
+  }
+
+  #leave({ threadId, runId }: RunId, follow: Follow, cancel: boolean): void {
+    follow.close();
+    if (!cancel) return;
+    this.deps.runs.cancel(threadId, runId).catch((error) => {
+      if (error instanceof RunRefused) return; // it ended by itself
+      this.deps.log.warn({ threadId, runId, reason: String(error) }, "cancel on disconnect");
+    });
+  }
+}
+
+type RunId = Pick<NewRun, "threadId" | "runId">;
+type RunEvents = Follow extends AsyncIterable<infer Batch> ? Batch : never;
+
+const runPath = ({ threadId, runId }: RunId) => `/threads/${threadId}/runs/${runId}`;
+
+/** SDKs read the ids from it. A stateless run's thread is nobody's business. */
+const contentLocation = (run: RunId) => (run.threadId === run.runId ? `/runs/${run.runId}` : runPath(run));

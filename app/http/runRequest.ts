@@ -1,0 +1,152 @@
+/** What creates a run: the bodies that clients send, and how one becomes the run that the core accepts. */
+import { v7 } from "uuid";
+import { z } from "zod";
+import type { Assistant } from "../data/assistants.js";
+import type { Lifetime, NewRun, RunPayload } from "../runs/types.js";
+import { requestHash } from "./body.js";
+import { count, Id, JsonObject, notYet, optional, STREAM_MODES, StreamMode } from "./shapes.js";
+
+const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
+
+const NodeNames = z.union([z.literal("*"), z.array(z.string())], 'must be "*" or a list of node names');
+const Goto = z.union([z.string(), z.object({ node: z.string(), input: z.unknown().optional() })]);
+
+const Command = z
+  .object({
+    update: optional(z.unknown()),
+    resume: optional(z.unknown()),
+    goto: optional(z.union([Goto, z.array(Goto)], "must be a node's name, {node, input}, or a list of these")),
+  })
+  .transform((command) => (Object.values(command).every((part) => part === undefined) ? undefined : command));
+
+const MODES_SENTENCE = `must be one or a list of ${STREAM_MODES.join(", ")}`;
+
+const strategySentence = ({ input }: { input?: unknown }) =>
+  input === "interrupt" || input === "rollback"
+    ? `${input} is not supported by this version; allowed: enqueue, reject`
+    : "must be one of enqueue, reject";
+
+const Config = z.looseObject({
+  configurable: optional(JsonObject),
+  tags: optional(z.array(z.string())),
+  recursion_limit: optional(count(1, 1_000_000)),
+});
+
+const Checkpoint = z.object({
+  checkpoint_id: optional(z.string()),
+  checkpoint_ns: optional(z.string()),
+  checkpoint_map: optional(JsonObject),
+});
+
+const RunFields = z.object({
+  assistant_id: z.string().min(1).describe("an assistant's id, or the id of a graph"),
+  input: optional(z.unknown()).describe("the graph's input"),
+  command: optional(Command),
+  metadata: optional(JsonObject),
+  config: optional(Config),
+  context: optional(JsonObject),
+  interrupt_before: optional(NodeNames),
+  interrupt_after: optional(NodeNames),
+  stream_mode: optional(z.union([StreamMode, z.array(StreamMode).min(1)], MODES_SENTENCE)),
+  stream_subgraphs: optional(z.boolean()),
+  stream_resumable: optional(z.boolean()),
+  after_seconds: optional(z.number().min(0).max(TEN_YEARS_SECONDS)),
+  durability: optional(z.enum(["sync", "async", "exit"])),
+  on_disconnect: optional(z.enum(["continue", "cancel"])),
+  webhook: notYet,
+  feedback_keys: notYet,
+});
+
+export const ThreadRunBody = RunFields.extend({
+  checkpoint: optional(Checkpoint),
+  checkpoint_id: optional(z.string()),
+  multitask_strategy: optional(z.enum(["enqueue", "reject"], { error: strategySentence })),
+  if_not_exists: optional(z.enum(["reject", "create"])),
+}).meta({ id: "ThreadRunCreate" });
+
+const noCheckpoint = optional(z.never("is not possible for a run without a thread")).meta({
+  type: "null",
+  description: "Only for runs on a thread.",
+});
+
+export const StatelessRunBody = RunFields.extend({
+  checkpoint: noCheckpoint,
+  checkpoint_id: noCheckpoint,
+  on_completion: optional(z.enum(["delete", "keep"])),
+}).meta({ id: "StatelessRunCreate" });
+
+export const CreateHeaders = z.object({
+  "idempotency-key": Id.optional().describe("becomes the run's id: the same request again gets the same run"),
+});
+
+type RunRequest = z.output<typeof RunFields> & Partial<z.output<typeof ThreadRunBody>>;
+
+/** Where a run goes, and what tells one request from another. */
+export interface Destination {
+  /** Not given: a thread of its own, which has the run's id. */
+  threadId?: string;
+  lifetime: Lifetime;
+  idempotencyKey: string | undefined;
+  /** Path and body of the request. */
+  path: string;
+  rawBody: unknown;
+}
+
+/** @throws HttpError 422 when the body is nested too deeply to be stored */
+export function toNewRun(request: RunRequest, assistant: Assistant, destination: Destination): NewRun {
+  const { lifetime, path, rawBody } = destination;
+  const runId = destination.idempotencyKey ?? v7();
+  const threadId = destination.threadId ?? runId;
+  const { assistantId, graphId } = assistant;
+  const ids = { thread_id: threadId, run_id: runId, assistant_id: assistantId, graph_id: graphId };
+  return {
+    runId,
+    threadId,
+    assistantId,
+    graphId,
+    lifetime,
+    strategy: request.multitask_strategy ?? "enqueue",
+    ifNotExists: lifetime === "thread" ? (request.if_not_exists ?? "reject") : "create",
+    afterMs: Math.round((request.after_seconds ?? 0) * 1_000),
+    metadata: { ...request.metadata, graph_id: graphId, assistant_id: assistantId },
+    payload: toPayload(request, assistant, ids),
+    requestHash: requestHash(path, rawBody),
+  };
+}
+
+function toPayload(request: RunRequest, assistant: Assistant, ids: Record<string, string>): RunPayload {
+  const { checkpoint_id: checkpointId } = request;
+  return withoutUndefined({
+    input: request.input,
+    command: request.command,
+    config: {
+      ...assistant.config,
+      ...withoutUndefined(request.config ?? {}),
+      configurable: { ...assistant.config.configurable, ...ofCaller(request.config?.configurable), ...ids },
+    },
+    context:
+      request.context === undefined && isEmpty(assistant.context)
+        ? undefined
+        : { ...assistant.context, ...request.context },
+    stream_mode: [request.stream_mode ?? "values"].flat(),
+    stream_subgraphs: request.stream_subgraphs,
+    stream_resumable: request.stream_resumable,
+    interrupt_before: request.interrupt_before,
+    interrupt_after: request.interrupt_after,
+    durability: request.durability,
+    checkpoint: request.checkpoint ?? (checkpointId === undefined ? undefined : { checkpoint_id: checkpointId }),
+  });
+}
+
+/** Keys by which the worker, LangGraph and the auth layer speak to each other are not the caller's to set. */
+function ofCaller(configurable: Record<string, unknown> = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(configurable).filter(([key]) => !key.startsWith("__") && !key.startsWith("langgraph_auth_")),
+  );
+}
+
+const isEmpty = (object: object) => Object.keys(object).length === 0;
+
+function withoutUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,192 @@
+/** Runs on a thread. */
+import { z } from "zod";
+import type { Assistants } from "../data/assistants.js";
+import type { Threads } from "../data/threads.js";
+import { notFound } from "./errors.js";
+import { type Reply, type Resource, reply } from "./resource.js";
+import type { RunAnswers, RunsCore } from "./runAnswers.js";
+import { CreateHeaders, type Destination, ThreadRunBody, toNewRun } from "./runRequest.js";
+import { Id, QueryFlag, queryCount, RunShape, RunStatus, toRunShape } from "./shapes.js";
+import { LastEventId, StreamModeFilter, wantsAll, wantsModes } from "./sse.js";
+
+const ThreadPath = z.object({ thread_id: Id });
+const RunPath = ThreadPath.extend({ run_id: Id });
+
+const REFUSED = {
+  404: "the thread or the assistant does not exist",
+  409: "the thread is busy, or the Idempotency-Key was used for another request",
+};
+export const RUN_HEADERS = {
+  "Content-Location": "the run: `/threads/{thread_id}/runs/{run_id}`, without the thread for a stateless run",
+  Location: "where a client that was cut goes on",
+};
+const MISSING = { 404: "the thread or the run does not exist" };
+
+/** What a join of a stream may say. */
+export const JoinQuery = z.object({
+  stream_mode: StreamModeFilter.describe("only the events of these modes; may be repeated"),
+  cancel_on_disconnect: QueryFlag.default(false),
+});
+export const JoinHeaders = z.object({
+  "last-event-id": LastEventId.describe("the last id that the client has; `-1` for all that is kept"),
+});
+
+export interface RunsDeps {
+  runs: RunsCore;
+  threads: Pick<Threads, "get">;
+  assistants: Pick<Assistants, "get">;
+  answers: RunAnswers;
+}
+
+export function runRoutes(resource: Resource, { runs, threads, assistants, answers }: RunsDeps): void {
+  const newRun = (body: z.output<typeof ThreadRunBody>, to: Omit<Destination, "lifetime">) => {
+    const assistant = assistants.get(body.assistant_id);
+    if (!assistant) throw notFound(`assistant ${body.assistant_id}`);
+    return toNewRun(body, assistant, { ...to, lifetime: "thread" });
+  };
+
+  resource.post(
+    "/threads/:thread_id/runs",
+    {
+      summary: "Start a run in the background",
+      params: ThreadPath,
+      headers: CreateHeaders,
+      body: ThreadRunBody,
+      answers: { 200: { description: "the run", json: RunShape, headers: RUN_HEADERS }, ...REFUSED },
+    },
+    async ({ params, headers, body, rawBody, request }) =>
+      answers.background(newRun(body, destination(params, headers, rawBody, request.path))),
+  );
+
+  resource.post(
+    "/threads/:thread_id/runs/stream",
+    {
+      summary: "Start a run and stream its events",
+      params: ThreadPath,
+      headers: CreateHeaders,
+      body: ThreadRunBody,
+      answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...REFUSED },
+    },
+    async ({ params, headers, body, rawBody, request, response }) => {
+      const run = newRun(body, destination(params, headers, rawBody, request.path));
+      return answers.stream(run, response, body.on_disconnect === "cancel");
+    },
+  );
+
+  resource.post(
+    "/threads/:thread_id/runs/wait",
+    {
+      summary: "Start a run and wait for its end",
+      params: ThreadPath,
+      headers: CreateHeaders,
+      body: ThreadRunBody,
+      answers: { 200: { description: "the thread's state", json: z.unknown(), headers: RUN_HEADERS }, ...REFUSED },
+    },
+    async ({ params, headers, body, rawBody, request, response }) => {
+      const run = newRun(body, destination(params, headers, rawBody, request.path));
+      return answers.wait(run, response, body.on_disconnect === "cancel");
+    },
+  );
+
+  resource.get(
+    "/threads/:thread_id/runs",
+    {
+      summary: "List a thread's runs, newest first",
+      params: ThreadPath,
+      query: z.object({
+        limit: queryCount(1, 1_000).default(10),
+        offset: queryCount(0, 1_000_000).default(0),
+        status: RunStatus.optional(),
+      }),
+      answers: { 200: { description: "runs", json: z.array(RunShape) }, 404: "the thread does not exist" },
+    },
+    async ({ params, query: { limit, offset, status } }) => {
+      const found = await runs.list(params.thread_id, { limit, offset, ...(status && { status }) });
+      if (found.length === 0 && !(await threads.get(params.thread_id))) throw notFound(`thread ${params.thread_id}`);
+      return reply(found.map(toRunShape));
+    },
+  );
+
+  resource.get(
+    "/threads/:thread_id/runs/:run_id",
+    {
+      summary: "Get a run",
+      params: RunPath,
+      answers: { 200: { description: "the run", json: RunShape }, ...MISSING },
+    },
+    async ({ params }) => {
+      const run = await runs.get(params.thread_id, params.run_id);
+      if (!run) throw notFound(`run ${params.run_id} of thread ${params.thread_id}`);
+      return reply(toRunShape(run));
+    },
+  );
+
+  resource.get(
+    "/threads/:thread_id/runs/:run_id/join",
+    {
+      summary: "Wait for a run's end",
+      params: RunPath,
+      query: JoinQuery.pick({ cancel_on_disconnect: true }),
+      answers: { 200: { description: "the thread's state", json: z.unknown() }, ...MISSING },
+    },
+    async ({ params, query, response }) => answers.join(params, response, query.cancel_on_disconnect),
+  );
+
+  resource.get(
+    "/threads/:thread_id/runs/:run_id/stream",
+    {
+      summary: "Stream a run's events, from where the client left off",
+      params: RunPath,
+      query: JoinQuery,
+      headers: JoinHeaders,
+      answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...MISSING },
+    },
+    async ({ params, query, headers, request, response }) =>
+      answers.joinStream(params, response, joinOptions(query, headers, request.originalUrl)),
+  );
+
+  resource.post(
+    "/threads/:thread_id/runs/:run_id/cancel",
+    {
+      summary: "Cancel a run, on whichever worker it is",
+      params: RunPath,
+      query: z.object({
+        wait: QueryFlag.default(false),
+        action: z.enum(["interrupt"], { error: actionSentence }).default("interrupt"),
+      }),
+      answers: {
+        202: "stored; the run will stop",
+        204: "the run has ended",
+        404: "the thread or the run does not exist",
+        409: "the run had ended already",
+      },
+    },
+    async ({ params, query, response }): Promise<Reply> => {
+      await runs.cancel(params.thread_id, params.run_id);
+      if (!query.wait) return { status: 202 };
+      await answers.ended(params, response);
+      return { status: 204 };
+    },
+  );
+}
+
+const actionSentence = ({ input }: { input?: unknown }) =>
+  input === "rollback" ? "rollback is not supported by this version; allowed: interrupt" : "must be interrupt";
+
+function destination(
+  params: z.output<typeof ThreadPath>,
+  headers: z.output<typeof CreateHeaders>,
+  rawBody: unknown,
+  path: string,
+): Omit<Destination, "lifetime"> {
+  return { threadId: params.thread_id, idempotencyKey: headers["idempotency-key"], path, rawBody };
+}
+
+export function joinOptions(query: z.output<typeof JoinQuery>, headers: z.output<typeof JoinHeaders>, url: string) {
+  return {
+    lastEventId: headers["last-event-id"],
+    wanted: query.stream_mode ? wantsModes(query.stream_mode) : wantsAll,
+    cancelOnDisconnect: query.cancel_on_disconnect,
+    search: /\?.*$/.exec(url)?.[0] ?? "",
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * The HTTP server of a role `server`: no state of its own, so any of them answers any request. What is true of every
+ * answer is decided here, in order: its headers, who may ask (CORS, then the key), the routes, and what becomes of errors.
+ */
+import { OpenAPIRegistry } from "@asteasolutions/zod-to-openapi";
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import express, { type Express, type RequestHandler } from "express";
+import helmet from "helmet";
+import { createKeyCheck, presentedKey } from "../auth/apiKeys.js";
+import type { Assistants } from "../data/assistants.js";
+import type { Threads } from "../data/threads.js";
+import type { Graphs } from "../graphs/load.js";
+import type { Settings } from "../settings.js";
+import type { Log } from "../telemetry/log.js";
+import { assistantRoutes } from "./assistants.js";
+import { allowOrigins } from "./cors.js";
+import { answerErrors, HttpError, notFound } from "./errors.js";
+import { createListener, type Listener } from "./listener.js";
+import { OpenAnswers } from "./openAnswers.js";
+import { nameRequest } from "./requestId.js";
+import { createResource } from "./resource.js";
+import { RunAnswers, type RunsCore } from "./runAnswers.js";
+import { runRoutes } from "./runs.js";
+import { statelessRunRoutes } from "./statelessRuns.js";
+import { systemRoutes } from "./system.js";
+import { createThreadStates } from "./threadStates.js";
+import { threadRoutes } from "./threads.js";
+
+export interface ServerDeps {
+  settings: Pick<
+    Settings,
+    | "port"
+    | "apiKeyHashes"
+    | "allowAnonymous"
+    | "corsAllowOrigins"
+    | "maxBodyBytes"
+    | "sseHeartbeatMs"
+    | "httpKeepAliveTimeoutMs"
+    | "drainSeconds"
+    | "instanceName"
+    | "servedByHeader"
+  >;
+  log: Log;
+  /** Asked by `/ok?check_db=1` alone. */
+  redis: { ping(): Promise<string> };
+  runs: RunsCore;
+  threads: Pick<Threads, "create" | "get">;
+  assistants: Pick<Assistants, "get" | "find">;
+  graphs: Pick<Graphs, "has" | "get"> & { runtime: Pick<Graphs["runtime"], "version"> };
+  checkpointer: BaseCheckpointSaver;
+}
+
+export interface HttpServer extends Listener {
+  readonly app: Express;
+}
+
+/** Never asked for a key: whether it is well, what it is, and how to ask. */
+const WITHOUT_KEY = new Set(["/ok", "/info", "/openapi.json"]);
+
+export function createServer(deps: ServerDeps): HttpServer {
+  const open = new OpenAnswers(deps.settings.sseHeartbeatMs);
+  const app = createApp(deps, open);
+  return { app, ...createListener(app, open, deps) };
+}
+
+function createApp(deps: ServerDeps, open: OpenAnswers): Express {
+  const { settings, log, runs, threads, assistants, graphs, checkpointer } = deps;
+  const app = express();
+  app.set("etag", false);
+  app.use(nameRequest);
+  if (settings.servedByHeader) app.use(nameServer(settings.instanceName));
+  app.use(helmet());
+  app.use(allowOrigins(settings.corsAllowOrigins));
+  app.use(requireKey(settings.apiKeyHashes));
+
+  const registry = new OpenAPIRegistry();
+  const resource = createResource(app, registry, settings.maxBodyBytes);
+  const answers = new RunAnswers({ runs, open, log });
+  systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion: graphs.runtime.version });
+  assistantRoutes(resource, assistants);
+  threadRoutes(resource, { threads, states: createThreadStates({ graphs, checkpointer }) });
+  runRoutes(resource, { runs, threads, assistants, answers });
+  statelessRunRoutes(resource, { assistants, answers });
+  resource.refuseOtherMethods();
+
+  app.use((request) => {
+    throw notFound(`${request.method} ${request.path}`);
+  });
+  app.use(answerErrors(log));
+  return app;
+}
+
+function nameServer(instanceName: string): RequestHandler {
+  return (_request, response, next) => {
+    response.setHeader("x-served-by", instanceName);
+    next();
+  };
+}
+
+function requireKey(hashes: readonly string[]): RequestHandler {
+  const isKnown = createKeyCheck(hashes);
+  return (request, _response, next) => {
+    if (request.method === "GET" && WITHOUT_KEY.has(request.path)) return next();
+    if (isKnown(presentedKey(request.headers))) return next();
+    throw new HttpError(401, "send an API key in x-api-key", { "WWW-Authenticate": "Bearer" });
+  };
+}

@@ -1,0 +1,155 @@
+/** The shapes of the API, as schemas, and how the core's words become them. Names and formats are the platform's. */
+import { z } from "zod";
+import type { Assistant } from "../data/assistants.js";
+import type { ThreadRecord } from "../data/threads.js";
+import type { Run, RunPayload } from "../runs/types.js";
+
+/** Clients send `null` for what they don't give. */
+export const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
+
+/** Any case on the way in; one form inside, because ids become keys. */
+export const Id = z
+  .guid("must be a uuid")
+  .transform((id) => id.toLowerCase())
+  .meta({ format: "uuid" });
+
+export const JsonObject = z.record(z.string(), z.unknown(), "must be an object");
+
+/** A flag in a query: SDKs send `0` and `1`, people `true` and `false`. */
+export const QueryFlag = z
+  .enum(["0", "1", "true", "false"], "must be 0, 1, true or false")
+  .transform((value) => value === "1" || value === "true");
+
+export const queryCount = (least: number, most: number) => z.coerce.number<string>().int().min(least).max(most);
+
+export const count = (least: number, most: number) => z.int().min(least).max(most);
+
+/** A field that would be wrong to ignore. Its empty values ask for nothing. */
+export const notYet = z
+  .unknown()
+  .refine((value) => value == null || (Array.isArray(value) && value.length === 0), "is not supported by this version")
+  .optional()
+  .meta({ description: "Not supported by this version." });
+
+const Time = z.iso.datetime();
+
+export const STREAM_MODES = [
+  "values",
+  "updates",
+  "messages",
+  "messages-tuple",
+  "events",
+  "debug",
+  "tasks",
+  "checkpoints",
+  "custom",
+  "tools",
+] as const;
+export const StreamMode = z.enum(STREAM_MODES);
+
+export const RunStatus = z.enum(["pending", "running", "success", "error", "timeout", "interrupted"]);
+
+export const Refusal = z.object({ detail: z.string() }).meta({ id: "Refusal" });
+
+export const AssistantShape = z
+  .object({
+    assistant_id: z.uuid(),
+    graph_id: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    config: JsonObject,
+    context: JsonObject,
+    metadata: JsonObject,
+    version: z.int(),
+    created_at: Time,
+    updated_at: Time,
+  })
+  .meta({ id: "Assistant" });
+
+export const ThreadShape = z
+  .object({
+    thread_id: z.guid(),
+    created_at: Time,
+    updated_at: Time,
+    state_updated_at: Time,
+    metadata: JsonObject,
+    config: JsonObject,
+    status: z.enum(["idle", "busy", "interrupted", "error"]),
+    values: z.unknown().describe("the state as of the last run, or null"),
+    interrupts: JsonObject.describe("task id → its open interrupts"),
+  })
+  .meta({ id: "Thread" });
+
+export const RunShape = z
+  .object({
+    run_id: z.guid(),
+    thread_id: z.guid(),
+    assistant_id: z.uuid(),
+    created_at: Time,
+    updated_at: Time,
+    status: RunStatus,
+    metadata: JsonObject,
+    kwargs: JsonObject,
+    multitask_strategy: z.enum(["enqueue", "reject"]),
+  })
+  .meta({ id: "Run" });
+
+export const ThreadStateShape = z
+  .object({
+    values: z.unknown(),
+    next: z.array(z.string()),
+    tasks: z.array(JsonObject),
+    checkpoint: JsonObject.nullable().describe("null before the first checkpoint"),
+    metadata: JsonObject,
+    created_at: z.string().nullable(),
+    parent_checkpoint: JsonObject.nullable(),
+    interrupts: z.array(JsonObject),
+  })
+  .meta({ id: "ThreadState" });
+
+export function toAssistantShape(assistant: Assistant): z.infer<typeof AssistantShape> {
+  return {
+    assistant_id: assistant.assistantId,
+    graph_id: assistant.graphId,
+    name: assistant.name,
+    description: assistant.description,
+    config: assistant.config,
+    context: assistant.context,
+    metadata: assistant.metadata,
+    version: assistant.version,
+    created_at: assistant.createdAt.toISOString(),
+    updated_at: assistant.updatedAt.toISOString(),
+  };
+}
+
+export function toThreadShape(thread: ThreadRecord): z.infer<typeof ThreadShape> {
+  return {
+    thread_id: thread.threadId,
+    created_at: thread.createdAt.toISOString(),
+    updated_at: thread.updatedAt.toISOString(),
+    state_updated_at: (thread.stateUpdatedAt ?? thread.createdAt).toISOString(),
+    metadata: thread.metadata,
+    config: thread.config,
+    status: thread.status,
+    values: JSON.parse(thread.valuesJson),
+    interrupts: JSON.parse(thread.interruptsJson),
+  };
+}
+
+export function toRunShape(run: Run): z.infer<typeof RunShape> {
+  return {
+    run_id: run.runId,
+    thread_id: run.threadId,
+    assistant_id: run.assistantId,
+    created_at: run.createdAt.toISOString(),
+    updated_at: run.updatedAt.toISOString(),
+    status: run.status,
+    metadata: run.metadata,
+    kwargs: toKwargs(run.payload),
+    multitask_strategy: run.strategy,
+  };
+}
+
+function toKwargs({ stream_subgraphs, stream_resumable, ...payload }: RunPayload): Record<string, unknown> {
+  return { ...payload, subgraphs: stream_subgraphs ?? false, resumable: stream_resumable ?? false };
+}

@@ -1,0 +1,85 @@
+/** Runs without a thread of the caller's: each has one of its own, with the run's id, which goes with it or is kept. */
+import { z } from "zod";
+import type { Assistants } from "../data/assistants.js";
+import type { NewRun } from "../runs/types.js";
+import { notFound } from "./errors.js";
+import type { Resource } from "./resource.js";
+import type { RunAnswers } from "./runAnswers.js";
+import { CreateHeaders, StatelessRunBody, toNewRun } from "./runRequest.js";
+import { JoinHeaders, JoinQuery, joinOptions, RUN_HEADERS } from "./runs.js";
+import { Id, RunShape } from "./shapes.js";
+
+const REFUSED = {
+  404: "the assistant does not exist",
+  409: "the Idempotency-Key was used for another request",
+};
+
+export interface StatelessRunsDeps {
+  assistants: Pick<Assistants, "get">;
+  answers: RunAnswers;
+}
+
+export function statelessRunRoutes(resource: Resource, { assistants, answers }: StatelessRunsDeps): void {
+  const newRun = (
+    body: z.output<typeof StatelessRunBody>,
+    headers: z.output<typeof CreateHeaders>,
+    rawBody: unknown,
+    path: string,
+  ): NewRun => {
+    const assistant = assistants.get(body.assistant_id);
+    if (!assistant) throw notFound(`assistant ${body.assistant_id}`);
+    const lifetime = body.on_completion ?? "delete";
+    return toNewRun(body, assistant, { lifetime, idempotencyKey: headers["idempotency-key"], path, rawBody });
+  };
+
+  resource.post(
+    "/runs",
+    {
+      summary: "Start a stateless run in the background",
+      headers: CreateHeaders,
+      body: StatelessRunBody,
+      answers: { 200: { description: "the run", json: RunShape, headers: RUN_HEADERS }, ...REFUSED },
+    },
+    async ({ headers, body, rawBody, request }) => answers.background(newRun(body, headers, rawBody, request.path)),
+  );
+
+  resource.post(
+    "/runs/stream",
+    {
+      summary: "Start a stateless run and stream its events",
+      headers: CreateHeaders,
+      body: StatelessRunBody,
+      answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...REFUSED },
+    },
+    async ({ headers, body, rawBody, request, response }) =>
+      answers.stream(newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
+  );
+
+  resource.post(
+    "/runs/wait",
+    {
+      summary: "Start a stateless run and wait for its end",
+      headers: CreateHeaders,
+      body: StatelessRunBody,
+      answers: { 200: { description: "the final state", json: z.unknown(), headers: RUN_HEADERS }, ...REFUSED },
+    },
+    async ({ headers, body, rawBody, request, response }) =>
+      answers.wait(newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
+  );
+
+  resource.get(
+    "/runs/:run_id/stream",
+    {
+      summary: "Stream a stateless run's events, from where the client left off",
+      params: z.object({ run_id: Id }),
+      query: JoinQuery,
+      headers: JoinHeaders,
+      answers: {
+        200: { description: "the run's events", events: true, headers: RUN_HEADERS },
+        404: "the run does not exist",
+      },
+    },
+    async ({ params: { run_id }, query, headers, request, response }) =>
+      answers.joinStream({ thread_id: run_id, run_id }, response, joinOptions(query, headers, request.originalUrl)),
+  );
+}

@@ -1,0 +1,157 @@
+/** Threads and their states. */
+import { v7 } from "uuid";
+import { z } from "zod";
+import type { ThreadRecord, Threads } from "../data/threads.js";
+import { HttpError, notFound } from "./errors.js";
+import { type Reply, type Resource, reply } from "./resource.js";
+import {
+  count,
+  Id,
+  JsonObject,
+  notYet,
+  optional,
+  QueryFlag,
+  queryCount,
+  ThreadShape,
+  ThreadStateShape,
+  toThreadShape,
+} from "./shapes.js";
+import type { ThreadStates } from "./threadStates.js";
+
+const ThreadPath = z.object({ thread_id: Id });
+const CheckpointPath = ThreadPath.extend({ checkpoint_id: z.string() });
+const Subgraphs = z.object({ subgraphs: QueryFlag.default(false).describe("with the states of subgraphs in tasks") });
+const MISSING = { 404: "the thread does not exist" };
+
+const Checkpoint = z.object({
+  checkpoint_id: optional(z.string()),
+  checkpoint_ns: optional(z.string()),
+  checkpoint_map: optional(JsonObject),
+});
+
+const BEFORE = "must be a checkpoint's id, or an object that holds one";
+const HasId = z.object({ checkpoint_id: z.string() });
+const Before = z.union([z.string(), HasId, z.object({ configurable: HasId })], BEFORE).transform((given) => {
+  if (typeof given === "string") return given;
+  return "configurable" in given ? given.configurable.checkpoint_id : given.checkpoint_id;
+});
+
+const ThreadCreate = z
+  .object({
+    thread_id: optional(Id),
+    metadata: optional(JsonObject),
+    if_exists: optional(z.enum(["raise", "do_nothing"])),
+    ttl: notYet,
+    supersteps: notYet,
+  })
+  .meta({ id: "ThreadCreate" });
+
+export interface ThreadsDeps {
+  threads: Pick<Threads, "create" | "get">;
+  states: ThreadStates;
+}
+
+export function threadRoutes(resource: Resource, { threads, states }: ThreadsDeps): void {
+  const find = async (threadId: string): Promise<ThreadRecord> => {
+    const thread = await threads.get(threadId);
+    if (!thread) throw notFound(`thread ${threadId}`);
+    return thread;
+  };
+
+  resource.post(
+    "/threads",
+    {
+      summary: "Create a thread",
+      body: ThreadCreate,
+      answers: { 200: { description: "the thread", json: ThreadShape }, 409: "a thread has this id" },
+    },
+    async ({ body }) => {
+      const threadId = body.thread_id ?? v7();
+      const { thread, created } = await threads.create({ threadId, metadata: body.metadata ?? {} });
+      if (!created && body.if_exists !== "do_nothing")
+        throw new HttpError(409, `thread ${threadId} exists; send if_exists: "do_nothing" to get it`);
+      return reply(toThreadShape(thread));
+    },
+  );
+
+  resource.get(
+    "/threads/:thread_id",
+    {
+      summary: "Get a thread",
+      params: ThreadPath,
+      answers: { 200: { description: "the thread", json: ThreadShape }, ...MISSING },
+    },
+    async ({ params }) => reply(toThreadShape(await find(params.thread_id))),
+  );
+
+  const stateAnswers = { 200: { description: "the state", json: ThreadStateShape } };
+
+  resource.get(
+    "/threads/:thread_id/state",
+    {
+      summary: "Get a thread's state",
+      params: ThreadPath,
+      query: Subgraphs,
+      answers: { ...stateAnswers, ...MISSING },
+    },
+    async ({ params, query }) => jsonText(await states.state(await find(params.thread_id), {}, query)),
+  );
+
+  resource.get(
+    "/threads/:thread_id/state/:checkpoint_id",
+    {
+      summary: "Get a thread's state at a checkpoint",
+      params: CheckpointPath,
+      query: Subgraphs,
+      answers: { ...stateAnswers, 404: "the thread or the checkpoint does not exist" },
+    },
+    async ({ params: { thread_id, checkpoint_id }, query }) =>
+      jsonText(await states.state(await find(thread_id), { checkpoint_id }, query)),
+  );
+
+  resource.post(
+    "/threads/:thread_id/state/checkpoint",
+    {
+      summary: "Get a thread's state at a checkpoint, also of a subgraph",
+      params: ThreadPath,
+      body: z.object({ checkpoint: Checkpoint, subgraphs: optional(z.boolean()) }),
+      answers: { ...stateAnswers, 404: "the thread or the checkpoint does not exist" },
+    },
+    async ({ params, body }) => {
+      const thread = await find(params.thread_id);
+      return jsonText(await states.state(thread, body.checkpoint, { subgraphs: body.subgraphs ?? false }));
+    },
+  );
+
+  const historyAnswers = { 200: { description: "states", json: z.array(ThreadStateShape) }, ...MISSING };
+
+  resource.get(
+    "/threads/:thread_id/history",
+    {
+      summary: "List a thread's past states, newest first",
+      params: ThreadPath,
+      query: z.object({ limit: queryCount(1, 1_000).default(10), before: z.string().optional() }),
+      answers: historyAnswers,
+    },
+    async ({ params, query }) => jsonText(await states.history(await find(params.thread_id), query)),
+  );
+
+  resource.post(
+    "/threads/:thread_id/history",
+    {
+      summary: "Search a thread's past states, newest first",
+      params: ThreadPath,
+      body: z.object({
+        limit: optional(count(1, 1_000)),
+        before: optional(Before),
+        metadata: optional(JsonObject),
+        checkpoint: optional(Checkpoint),
+      }),
+      answers: historyAnswers,
+    },
+    async ({ params, body }) =>
+      jsonText(await states.history(await find(params.thread_id), { ...body, limit: body.limit ?? 10 })),
+  );
+}
+
+const jsonText = (json: string): Reply => ({ status: 200, json });
