@@ -20,6 +20,8 @@ export class HttpError extends Error {
   }
 }
 
+export const databaseAway = () => new HttpError(503, "the database does not answer; try again", { "Retry-After": "1" });
+
 export const notFound = (what: string) => new HttpError(404, `${what} does not exist`);
 
 const refusalStatus: Record<RunRefused["reason"], number> = {
@@ -35,7 +37,7 @@ export function answerErrors(log: Log): ErrorRequestHandler {
   return (error, request, response, _next) => {
     const refusal = toHttpError(error);
     if (!refusal || refusal.status === 503) {
-      // The stack only: a message's payload, where it has one, is the client's and stays out of the logs.
+      // Neither body nor query: they are the client's, and stay out of the logs.
       const entry = { requestId: requestIdOf(response), method: request.method, stack: stackOf(error) };
       if (refusal) log.warn(entry, "redis is away");
       else log.error(entry, "request failed");
@@ -54,7 +56,7 @@ export function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof RunRefused) return new HttpError(refusalStatus[error.reason], error.message);
   if (!(error instanceof Error)) return undefined;
-  if (isRedisAway(error)) return new HttpError(503, "the database does not answer; try again", { "Retry-After": "1" });
+  if (isRedisAway(error)) return databaseAway();
   return fromBodyParser(error);
 }
 

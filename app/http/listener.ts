@@ -45,7 +45,10 @@ export function createListener(app: RequestListener, open: OpenAnswers, { settin
     listen: () =>
       new Promise((resolve, reject) => {
         server.once("error", reject);
-        server.listen(settings.port, bindAddress(settings), () => resolve((server.address() as AddressInfo).port));
+        server.listen(settings.port, bindAddress(settings), () => {
+          server.off("error", reject);
+          resolve((server.address() as AddressInfo).port);
+        });
       }),
 
     async close() {

@@ -122,22 +122,36 @@ function send(response: Response, { status, headers = {}, json }: Reply): void {
   else response.type("application/json").send(json);
 }
 
-/** @throws HttpError 422 that names each wrong field, such as `body.stream_mode.0` */
+/** A sentence stays one that somebody reads. */
+const MOST_ISSUES = 5;
+
+/** @throws HttpError 422 that names the wrong fields, such as `body.stream_mode.0` */
 function parse<S extends z.ZodType>(schema: S | undefined, value: unknown, place: string): z.output<S> {
   // Without a schema the declared type is that of "nothing", and nobody reads it.
   if (schema === undefined) return undefined as z.output<S>;
   const parsed = schema.safeParse(value, { error: sentence });
   if (parsed.success) return parsed.data;
-  const sentences = parsed.error.issues.map((issue) => `${[place, ...issue.path].join(".")}: ${issue.message}`);
+  const sentences = parsed.error.issues
+    .slice(0, MOST_ISSUES)
+    .map((issue) => `${[place, ...issue.path].join(".")}: ${issue.message}`);
   throw new HttpError(422, sentences.join("; "));
 }
+
+const typeNames: Record<string, string> = {
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+};
 
 /** In our words where zod's speak of its types. */
 function sentence(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":
-      if (issue.input === undefined) return "is required";
-      return issue.expected === "int" ? "must be a whole number" : `must be of type ${issue.expected}`;
+      return issue.input === undefined ? "is required" : `must be ${typeNames[issue.expected] ?? issue.expected}`;
     case "invalid_value":
       return `must be one of ${issue.values.join(", ")}`;
     case "too_small":

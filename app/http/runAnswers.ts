@@ -4,11 +4,11 @@
  */
 import type { Response } from "express";
 import { END } from "../runs/events.js";
-import type { Follow } from "../runs/follow.js";
+import type { Follow, FollowFrom } from "../runs/follow.js";
 import type { Runs } from "../runs/runs.js";
 import { type NewRun, type Run, RunRefused } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
-import { notFound } from "./errors.js";
+import { databaseAway, notFound } from "./errors.js";
 import type { OpenAnswer, OpenAnswers } from "./openAnswers.js";
 import { type Reply, reply } from "./resource.js";
 import { toRunShape } from "./shapes.js";
@@ -17,10 +17,10 @@ import { frame, joinsFrom, SSE_BEFORE_FIRST, SSE_HEADERS, SSE_HEARTBEAT, type Wa
 /** What this server asks of the coordination core. */
 export type RunsCore = Pick<Runs, "enqueue" | "get" | "list" | "cancel" | "follow">;
 
-export interface RunPath {
-  thread_id: string;
-  run_id: string;
-}
+export type RunId = Pick<NewRun, "threadId" | "runId">;
+
+/** As long as any command of a request may take (`app/redis/connect.ts`). */
+const FOLLOW_WITHIN_MS = 2_000;
 
 /** White space before a JSON value is no part of it. */
 const WAIT_HEARTBEAT = "\n";
@@ -60,33 +60,31 @@ export class RunAnswers {
   }
 
   /** @throws HttpError 404 */
-  async joinStream(path: RunPath, response: Response, options: JoinOptions): Promise<undefined> {
+  async joinStream(id: RunId, response: Response, options: JoinOptions): Promise<undefined> {
     const { lastEventId, wanted, cancelOnDisconnect, search } = options;
-    const run = await this.find(path);
+    const run = await this.#find(id);
     // Of a run without a record only the events are left; whoever joins it can want nothing else.
     const resumable = run ? run.payload.stream_resumable === true : true;
-    const follow = await this.deps.runs.follow(path.thread_id, path.run_id, joinsFrom(lastEventId, resumable));
-    const at = { threadId: path.thread_id, runId: path.run_id };
-    const headers = { "Content-Location": contentLocation(at), Location: `${runPath(at)}/stream${search}` };
+    const follow = await this.#follow(id, joinsFrom(lastEventId, resumable));
+    const headers = { "Content-Location": contentLocation(id), Location: `${runPath(id)}/stream${search}` };
     const answer = this.deps.open.begin(response, {
       headers: { ...SSE_HEADERS, ...headers },
       heartbeat: SSE_HEARTBEAT,
-      onClosed: (byClient) => this.#leave(at, follow, byClient && cancelOnDisconnect),
+      onClosed: (byClient) => this.#leave(id, follow, byClient && cancelOnDisconnect),
     });
     await this.#send(follow, answer, wanted);
   }
 
   /** @throws HttpError 404 */
-  async join(path: RunPath, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
-    await this.find(path);
-    const follow = await this.deps.runs.follow(path.thread_id, path.run_id, "now");
-    const at = { threadId: path.thread_id, runId: path.run_id };
-    await this.#answerAtEnd(at, follow, response, cancelOnDisconnect);
+  async join(id: RunId, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
+    await this.#find(id);
+    const follow = await this.#follow(id, "now");
+    await this.#answerAtEnd(id, follow, response, cancelOnDisconnect);
   }
 
   /** Resolves when the run has ended, or when the client of `response` has gone. */
-  async ended(path: RunPath, response: Response): Promise<void> {
-    const follow = await this.deps.runs.follow(path.thread_id, path.run_id, "now");
+  async ended(id: RunId, response: Response): Promise<void> {
+    const follow = await this.#follow(id, "now");
     const leave = () => follow.close();
     response.once("close", leave);
     for await (const _events of follow);
@@ -97,14 +95,30 @@ export class RunAnswers {
    * The run's record; undefined for a stateless run that may have ended, whose record went and whose events may be left.
    * @throws HttpError 404
    */
-  async find({ thread_id: threadId, run_id: runId }: RunPath): Promise<Run | undefined> {
+  async #find({ threadId, runId }: RunId): Promise<Run | undefined> {
     const run = await this.deps.runs.get(threadId, runId);
     if (!run && threadId !== runId) throw notFound(`run ${runId} of thread ${threadId}`);
     return run;
   }
 
+  /**
+   * The subscriber's connection waits for Redis, however long it is away; a request doesn't.
+   * @throws HttpError 503
+   */
+  async #follow({ threadId, runId }: RunId, from: FollowFrom): Promise<Follow> {
+    const following = this.deps.runs.follow(threadId, runId, from);
+    let limit: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      limit = setTimeout(() => {
+        following.then((follow) => follow.close()).catch(() => {});
+        reject(databaseAway());
+      }, FOLLOW_WITHIN_MS);
+    });
+    return Promise.race([following, tooLate]).finally(() => clearTimeout(limit));
+  }
+
   async #launch(run: NewRun): Promise<Follow> {
-    const follow = await this.deps.runs.follow(run.threadId, run.runId, "new");
+    const follow = await this.#follow(run, "new");
     let accepted: Run;
     try {
       accepted = await this.deps.runs.enqueue(run);
@@ -115,7 +129,7 @@ export class RunAnswers {
     if (accepted.status === "pending" && accepted.attempt === 0) return follow;
     // The same request had come before: its run has a past, which a follow of a new run doesn't read.
     follow.close();
-    return this.deps.runs.follow(run.threadId, run.runId, "start");
+    return this.#follow(run, "start");
   }
 
   async #send(follow: Follow, answer: OpenAnswer, wanted: Wanted): Promise<void> {
@@ -161,7 +175,6 @@ export class RunAnswers {
   }
 }
 
-type RunId = Pick<NewRun, "threadId" | "runId">;
 type RunEvents = Follow extends AsyncIterable<infer Batch> ? Batch : never;
 
 const runPath = ({ threadId, runId }: RunId) => `/threads/${threadId}/runs/${runId}`;

@@ -4,13 +4,15 @@ import type { Assistants } from "../data/assistants.js";
 import type { Threads } from "../data/threads.js";
 import { notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
-import type { RunAnswers, RunsCore } from "./runAnswers.js";
+import type { RunAnswers, RunId, RunsCore } from "./runAnswers.js";
 import { CreateHeaders, type Destination, ThreadRunBody, toNewRun } from "./runRequest.js";
 import { Id, QueryFlag, queryCount, RunShape, RunStatus, toRunShape } from "./shapes.js";
 import { LastEventId, StreamModeFilter, wantsAll, wantsModes } from "./sse.js";
 
 const ThreadPath = z.object({ thread_id: Id });
 const RunPath = ThreadPath.extend({ run_id: Id });
+
+const idOf = (path: z.output<typeof RunPath>): RunId => ({ threadId: path.thread_id, runId: path.run_id });
 
 const REFUSED = {
   404: "the thread or the assistant does not exist",
@@ -129,7 +131,7 @@ export function runRoutes(resource: Resource, { runs, threads, assistants, answe
       query: JoinQuery.pick({ cancel_on_disconnect: true }),
       answers: { 200: { description: "the thread's state", json: z.unknown() }, ...MISSING },
     },
-    async ({ params, query, response }) => answers.join(params, response, query.cancel_on_disconnect),
+    async ({ params, query, response }) => answers.join(idOf(params), response, query.cancel_on_disconnect),
   );
 
   resource.get(
@@ -142,7 +144,7 @@ export function runRoutes(resource: Resource, { runs, threads, assistants, answe
       answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...MISSING },
     },
     async ({ params, query, headers, request, response }) =>
-      answers.joinStream(params, response, joinOptions(query, headers, request.originalUrl)),
+      answers.joinStream(idOf(params), response, joinOptions(query, headers, request.originalUrl)),
   );
 
   resource.post(
@@ -164,7 +166,7 @@ export function runRoutes(resource: Resource, { runs, threads, assistants, answe
     async ({ params, query, response }): Promise<Reply> => {
       await runs.cancel(params.thread_id, params.run_id);
       if (!query.wait) return { status: 202 };
-      await answers.ended(params, response);
+      await answers.ended(idOf(params), response);
       return { status: 204 };
     },
   );

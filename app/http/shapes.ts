@@ -13,7 +13,7 @@ export const Id = z
   .transform((id) => id.toLowerCase())
   .meta({ format: "uuid" });
 
-export const JsonObject = z.record(z.string(), z.unknown(), "must be an object");
+export const JsonObject = z.record(z.string(), z.unknown());
 
 /** A flag in a query: SDKs send `0` and `1`, people `true` and `false`. */
 export const QueryFlag = z

@@ -79,7 +79,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
         404: "the run does not exist",
       },
     },
-    async ({ params: { run_id }, query, headers, request, response }) =>
-      answers.joinStream({ thread_id: run_id, run_id }, response, joinOptions(query, headers, request.originalUrl)),
+    async ({ params: { run_id: runId }, query, headers, request, response }) =>
+      answers.joinStream({ threadId: runId, runId }, response, joinOptions(query, headers, request.originalUrl)),
   );
 }

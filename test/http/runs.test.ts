@@ -146,7 +146,7 @@ describe("refusals", () => {
     ["a negative delay", { assistant_id: "echo", after_seconds: -1 }, 422, /^body\.after_seconds: must be at least 0/],
     ["metadata that is a list", { assistant_id: "echo", metadata: [] }, 422, /^body\.metadata: must be an object/],
     ["a wrong goto", { assistant_id: "echo", command: { goto: 3 } }, 422, /^body\.command\.goto: /],
-    ["a list as body", [], 422, /^body: must be of type object/],
+    ["a list as body", [], 422, /^body: must be an object/],
     ["a text that is no JSON", "{oops", 422, /^body: invalid JSON/],
   ])("%s", async (_name, body, status, detail) => {
     const threadId = await newThread();

@@ -212,6 +212,8 @@ export interface StartOptions {
   checkpointer?: BaseCheckpointSaver;
   redis?: ServerDeps["redis"];
   log?: Log;
+  /** The real one, instead of runs that stand still. */
+  core?: Pick<ServerDeps, "runs" | "threads" | "redis">;
   /** Those of another server. */
   runs?: StillRuns;
 }
@@ -226,6 +228,7 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     redis,
     runs,
     threads,
+    ...options.core,
     assistants: memoryAssistants(["echo", "writer"]),
     graphs: {
       has: (id) => id in graphs,
