@@ -3,7 +3,7 @@
  * They are sent by hash; a Redis that doesn't know one (new, failed over, flushed) is sent the text.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Redis } from "./connect.js";
 
 export type ScriptArgument = string | number | Buffer;
@@ -46,15 +46,22 @@ function unknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith("NOSCRIPT");
 }
 
-/** @param folder where `<name>.lua` and `include/<part>.lua` are, such as `new URL("./lua/", import.meta.url)` */
-export function loadScript(folder: URL, name: string): Script {
-  return new Script(name, assemble(folder, `${name}.lua`, new Set()));
+/**
+ * @param folder where `<name>.lua` is, and `include/<part>.lua` beside it, such as `new URL("./lua/", import.meta.url)`
+ * @param more folders whose parts the script may include as well
+ */
+export function loadScript(folder: URL, name: string, ...more: URL[]): Script {
+  const text = readFileSync(new URL(`${name}.lua`, folder), "utf8");
+  return new Script(name, withIncludes(text, [folder, ...more], new Set()));
 }
 
-function assemble(folder: URL, file: string, included: Set<string>): string {
-  return readFileSync(new URL(file, folder), "utf8").replace(/^--- @include "([\w-]+)"$/gm, (_, part: string) => {
+/** Each part stands where it is first asked for, and only there. */
+function withIncludes(text: string, folders: URL[], included: Set<string>): string {
+  return text.replace(/^--- @include "([\w-]+)"$/gm, (_, part: string) => {
     if (included.has(part)) return "";
     included.add(part);
-    return assemble(folder, `include/${part}.lua`, included);
+    const file = folders.map((folder) => new URL(`include/${part}.lua`, folder)).find((url) => existsSync(url));
+    if (!file) throw new Error(`there is no include/${part}.lua in ${folders.map(String).join(" or ")}`);
+    return withIncludes(readFileSync(file, "utf8"), folders, included);
   });
 }

@@ -129,8 +129,9 @@ class StreamSource {
   async endFromRecord(): Promise<RunEvent> {
     const [last, status, error] = await this.redis.hmget(this.#run, "last", "status", "error");
     if (!last || !status) throw new RunRefused("run_missing", `run ${this.runId} does not exist`);
-    const values = await this.redis.hget(this.#thread, "values");
-    return { id: last, threadSeq: 0, event: END, data: error ? `{"__error__":${error}}` : (values ?? "null") };
+    const values = (await this.redis.hget(this.#thread, "values")) ?? "null";
+    const answer = values === "null" ? "{}" : values;
+    return { id: last, threadSeq: 0, event: END, data: error ? `{"__error__":${error}}` : answer };
   }
 }
 

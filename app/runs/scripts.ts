@@ -1,7 +1,15 @@
-/** The moves of a run, one Lua script each; `lua/include/queue.lua` draws the states. */
+/**
+ * The moves of a run, one Lua script each; `lua/include/queue.lua` draws the states.
+ *
+ * At maxmemory Redis refuses a script that may write, unless its flags say `allow-oom`: new runs are refused, but those
+ * that were accepted must reach their end.
+ */
 import { loadScript } from "../redis/scripts.js";
 
 const folder = new URL("./lua/", import.meta.url);
+
+/** For scripts of other rooms that name keys and hold the fence as these do. */
+export const runScriptFolder = folder;
 
 export const scripts = {
   createThread: loadScript(folder, "create_thread"),

@@ -5,16 +5,13 @@
  * next, its own question open), there is nothing to execute: a node that waits for a human must not run, and a question
  * must not be answered, because a worker died.
  *
- * A run that starts again may have written beside the checkpoint it started from: an answer that it brought, a question,
- * an error. Those are undone first, or its command would meet itself.
+ * A run that starts again may have written beside checkpoints that it did not store: an answer that it brought, a
+ * question, an error. Those are taken back first, or its command would meet itself.
  */
 
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import type { Graph, StateSnapshot } from "../graphs/load.js";
 import type { ClaimedRun } from "../runs/types.js";
-
-/** Channels of LangGraph's own that a run writes beside the checkpoint it starts from. */
-const OWN_CHANNELS = ["__resume__", "__interrupt__", "__error__"];
 
 export type Begin = { from: "input" } | { from: "checkpoint" } | { from: "stopped"; snapshot: StateSnapshot };
 
@@ -27,9 +24,8 @@ export async function decideBegin(
 ): Promise<Begin> {
   if (run.attempt === 1 || run.lifetime === "delete") return { from: "input" };
   const newest = await checkpointer.newest(run.threadId);
-  if (!newest) return { from: "input" };
-  if (newest.runId !== run.runId) {
-    await checkpointer.dropWrites(run, { ns: "", checkpointId: newest.checkpointId, channels: OWN_CHANNELS });
+  if (newest?.runId !== run.runId) {
+    await checkpointer.takeBack(run);
     return { from: "input" };
   }
 

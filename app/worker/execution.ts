@@ -82,7 +82,7 @@ export class Execution {
       this.#log.info({ event: "run_started", graphId: this.run.graphId }, "run started");
       const outcome = await this.#streamToItsEnd();
       const word = outcome ? await this.#finish(outcome) : await this.#release();
-      this.#log.info({ event: "run_left", status: outcome?.status ?? "pending", word }, "run left");
+      this.#log.info({ event: `run_${word}`, status: outcome?.status ?? "pending" }, `run ${word}`);
     } catch (error) {
       if (this.#writeSignal.signal.aborted) this.#log.warn({ event: "run_lost" }, "another attempt owns the run");
       else

@@ -21,7 +21,9 @@ beforeAll(async () => {
 afterAll(() => core.stop());
 
 let threadId: string;
-beforeEach(() => {
+beforeEach(async () => {
+  // A run that another test left ready could be claimed in place of ours.
+  await core.admin.flushall();
   threadId = uuid();
 });
 
@@ -64,8 +66,7 @@ describe("an attempt", () => {
     const run = await takeOver(old);
     await expect(put(by(old), "of the old attempt")).rejects.toThrow("taken over");
     await expect(saver.putWrites(config, [["a", "of the old attempt"]], "task")).rejects.toThrow(FencedError);
-    const drop = saver.dropWrites(old, { ns: "", checkpointId: uuid(), channels: ["a"] });
-    await expect(drop).rejects.toThrow(FencedError);
+    await expect(saver.takeBack(old)).rejects.toThrow(FencedError);
     expect(await saver.getTuple(at(threadId))).toMatchObject({ pendingWrites: [] });
     expect(await stateOf()).toBe("old");
     await put(by(run), "new");
@@ -100,7 +101,7 @@ describe("an attempt", () => {
       await saver.putWrites(config, [["a", "full"]], "other task");
       await put(config, "x".repeat(10_000));
       expect(await stateOf()).toHaveLength(10_000);
-      await saver.dropWrites(run, { ns: "", checkpointId: uuid(), channels: [] });
+      await saver.takeBack(run);
       await saver.deleteThread(threadId);
       expect(await stateOf()).toBeUndefined();
     } finally {
@@ -150,47 +151,79 @@ describe("a takeover", () => {
     });
   });
 
-  test("undoes what its run wrote beside another's checkpoint, and brings back what that replaced", async () => {
-    const asking = await start();
-    const config = await put(by(asking), "asked");
-    const checkpointId = String(config.configurable?.checkpoint_id);
-    await saver.putWrites(config, [["__interrupt__", "first question"]], "node");
-    await saver.putWrites(config, [["__resume__", ["first answer"]]], "node");
-    await core.attempts.finish(asking, success, 1, []);
+  /** A run that asked a question twice, in the root graph and in a subgraph, and ended; what its thread shows. */
+  async function asked() {
+    const run = await start();
+    const [root, child] = [await put(by(run), "root"), await put(by(run, { checkpoint_ns: "child" }), "child")];
+    for (const config of [root, child]) {
+      await saver.putWrites(config, [["__interrupt__", "first question"]], "node");
+      await saver.putWrites(config, [["__resume__", ["first answer"]]], "node");
+    }
+    await core.attempts.finish(run, success, 1, []);
+    return [root, child].map(({ configurable }) => ({
+      thread_id: threadId,
+      checkpoint_ns: configurable?.checkpoint_ns,
+      checkpoint_id: configurable?.checkpoint_id,
+    }));
+  }
 
+  const shown = () =>
+    Promise.all(["", "child", "child|grandchild"].map((ns) => saver.getTuple(at(threadId, { checkpoint_ns: ns }))));
+
+  test("that starts the run again finds what was asked as the run found it, and what its tasks had done", async () => {
+    const places = await asked();
+    const before = await shown();
     const lost = await start();
-    const beside = by(lost, { checkpoint_id: checkpointId });
-    await saver.putWrites(beside, [["__resume__", "second answer"]], "00000000-0000-0000-0000-000000000000");
-    await saver.putWrites(beside, [["__resume__", ["first answer", "second answer"]]], "node");
-    await saver.putWrites(beside, [["__interrupt__", "second question"]], "node");
-    await saver.putWrites(
-      beside,
-      [
-        ["__error__", "failed"],
-        ["a", "done"],
-      ],
-      "other node",
-    );
+    for (const place of places) {
+      const beside = by(lost, place);
+      await saver.putWrites(beside, [["__resume__", "second answer"]], "00000000-0000-0000-0000-000000000000");
+      await saver.putWrites(beside, [["__resume__", ["first answer", "second answer"]]], "node");
+      await saver.putWrites(beside, [["__interrupt__", "second question"]], "node");
+      await saver.putWrites(
+        beside,
+        [
+          ["__error__", "failed"],
+          ["a", "done"],
+        ],
+        "other node",
+      );
+    }
+    const child = await put(by(lost, places[1]), "further on");
+    await saver.putWrites(child, [["a", "even further"]], "task");
+    await put(by(lost, { checkpoint_ns: "child|grandchild" }), "below");
+    expect(await shown()).not.toEqual(before);
 
     const run = await takeOver(lost);
-    const again = by(run, { checkpoint_id: checkpointId });
-    await saver.putWrites(again, [["__resume__", ["first answer", "second answer"]]], "node");
-    const channels = ["__resume__", "__interrupt__", "__error__"];
-    expect(await saver.dropWrites(run, { ns: "", checkpointId, channels })).toBe(4);
-    expect((await saver.getTuple(at(threadId)))?.pendingWrites).toEqual([
-      ["node", "__resume__", ["first answer"]],
-      ["node", "__interrupt__", "first question"],
-      ["other node", "a", "done"],
-    ]);
-    expect(await saver.dropWrites(run, { ns: "", checkpointId, channels })).toBe(0);
+    await saver.putWrites(by(run, places[0]), [["__resume__", ["first answer", "second answer"]]], "node");
+    expect(await saver.takeBack(run)).toBe(10);
+    const done = ["other node", "a", "done"];
+    const after = before.map((tuple) => tuple && { ...tuple, pendingWrites: [...(tuple.pendingWrites ?? []), done] });
+    expect(await shown()).toEqual(after);
+    expect(await saver.takeBack(run)).toBe(0);
+    const namespaces = await core.redis.zrange(core.keys.of(threadId, "history", threadId), "0", "-1");
+    expect(namespaces).toEqual(["", "child"]);
   });
 
-  test("undoes nothing beside a checkpoint of its own run", async () => {
-    const run = await start();
-    const config = await put(by(run), "mine");
+  test("undoes nothing of a run that has a checkpoint of its own to go on from", async () => {
+    const [root] = await asked();
+    const lost = await start();
+    await saver.putWrites(by(lost, root), [["a", "done"]], "node");
+    const config = await put(by(lost), "further on");
     await saver.putWrites(config, [["__interrupt__", "question"]], "node");
-    const checkpointId = String(config.configurable?.checkpoint_id);
-    expect(await saver.dropWrites(run, { ns: "", checkpointId, channels: ["__interrupt__"] })).toBe(0);
-    expect((await saver.getTuple(config))?.pendingWrites).toHaveLength(1);
+    await put(by(lost, { checkpoint_ns: "child" }), "below");
+    const before = await shown();
+    const run = await takeOver(lost);
+    expect(await saver.takeBack(run)).toBe(0);
+    expect(await shown()).toEqual(before);
+  });
+
+  test("undoes nothing of an earlier run that ended without a checkpoint of its own", async () => {
+    const [root] = await asked();
+    const earlier = await start();
+    await saver.putWrites(by(earlier, root), [["a", "done"]], "node");
+    await core.attempts.finish(earlier, success, 1, []);
+    const before = await shown();
+    expect(await saver.takeBack(await start())).toBe(0);
+    expect(await shown()).toEqual(before);
   });
 });

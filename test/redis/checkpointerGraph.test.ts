@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import * as langgraph from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createCheckpointer, FencedError, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { findLangGraph, loadRuntime } from "../../app/graphs/runtime.js";
 import { all, counter, interview, seen, type TestGraph, transcript } from "../support/checkpointGraphs.js";
@@ -19,6 +19,8 @@ beforeAll(async () => {
   core = await startCore();
 });
 afterAll(() => core.stop());
+// A run that another test left ready could be claimed in place of ours.
+beforeEach(() => core.admin.flushall());
 
 const saver = () => createCheckpointer(ours, core);
 
@@ -215,12 +217,54 @@ describe("a run", () => {
 
     await core.attempts.release(lost);
     const run = await core.claim(threadId);
-    const newest = await saver().newest(threadId);
-    if (!newest) return expect.fail("the thread has no checkpoint");
-    expect(newest.runId).not.toBe(run.runId);
-    expect(newest.writes).toContainEqual(expect.objectContaining({ channel: "__resume__", runId: run.runId }));
-    const channels = ["__resume__", "__interrupt__", "__error__"];
-    await saver().dropWrites(run, { ns: "", checkpointId: newest.checkpointId, channels });
+    expect(await saver().newest(threadId)).toMatchObject({
+      writes: expect.arrayContaining([expect.objectContaining({ channel: "__resume__", runId: run.runId })]),
+    });
+    await saver().takeBack(run);
     expect(await settles.invoke(answer, at(threadId, writtenBy(run)))).toEqual({ answers: ["one", "two"] });
+  });
+
+  test("that died in a subgraph before its second question doesn't answer that, and repeats no finished node", async () => {
+    const threadId = uuid();
+    const executed: string[] = [];
+    const State = Annotation.Root({
+      log: Annotation<string[]>({ reducer: (a, b) => [...a, ...b], default: () => [] }),
+    });
+    const ask = (tool: string) => {
+      const answer = interrupt<string, string>(`may I use ${tool}?`);
+      executed.push(tool);
+      return { log: [`${tool}: ${answer}`] };
+    };
+    const build = (beforeSecond: () => void): TestGraph => {
+      const agent = new StateGraph(State)
+        .addNode("first", () => ask("the first tool"))
+        .addNode("second", () => {
+          beforeSecond();
+          return ask("the second tool");
+        })
+        .addEdge(START, "first")
+        .addEdge("first", "second")
+        .compile();
+      return new StateGraph(State).addNode("agent", agent).addEdge(START, "agent").compile({ checkpointer: saver() });
+    };
+    const lives = build(() => {});
+    const asking = await start(threadId);
+    await lives.invoke({ log: [] }, at(threadId, writtenBy(asking)));
+    await core.attempts.finish(asking, success, 1, []);
+
+    const lost = await start(threadId);
+    const worker = new AbortController();
+    const dies = build(() => worker.abort(new Error("the worker died")));
+    const answer = new Command({ resume: "yes" });
+    const config = { ...at(threadId, writtenBy(lost)), durability: "sync", signal: worker.signal } as const;
+    await expect(dies.invoke(answer, config)).rejects.toThrow("died");
+
+    await core.attempts.release(lost);
+    const run = await core.claim(threadId);
+    await saver().takeBack(run);
+    await lives.invoke(answer, at(threadId, writtenBy(run)));
+    const { tasks } = await lives.getState(at(threadId));
+    expect(tasks.flatMap(({ interrupts }) => interrupts)).toMatchObject([{ value: "may I use the second tool?" }]);
+    expect(executed).toEqual(["the first tool"]);
   });
 });

@@ -3,8 +3,8 @@ import { readable } from "../../app/local/logLine.js";
 
 test("a role's JSON line reads as a sentence with its details", () => {
   const line =
-    '{"level":30,"time":"2026-11-23T13:49:15.552Z","instance":"worker-1","role":"worker","event":"run_left","runId":"r1","status":"success","msg":"run left"}';
-  expect(readable(line)).toBe("13:49:15 run left  runId=r1 status=success");
+    '{"level":30,"time":"2026-11-23T13:49:15.552Z","instance":"worker-1","role":"worker","event":"run_ended","runId":"r1","status":"success","msg":"run ended"}';
+  expect(readable(line)).toBe("13:49:15 run ended  runId=r1 status=success");
 });
 
 test("warnings and errors say so", () => {

@@ -21,7 +21,7 @@ export interface LangGraphCopy {
 }
 
 /** A saver for LangGraph, and what a worker asks when it takes a run over. */
-export type Checkpointer = BaseCheckpointSaver & Pick<CheckpointStore, "newest" | "dropWrites">;
+export type Checkpointer = BaseCheckpointSaver & Pick<CheckpointStore, "newest" | "takeBack">;
 
 type Config = Parameters<BaseCheckpointSaver["getTuple"]>[0];
 type List = Parameters<BaseCheckpointSaver["list"]>;
@@ -95,7 +95,7 @@ export function createCheckpointer(langgraph: LangGraphCopy, deps: CheckpointSto
     }
 
     newest = store.newest.bind(store);
-    dropWrites = store.dropWrites.bind(store);
+    takeBack = store.takeBack.bind(store);
   }
 
   return new RedisCheckpointer(langgraph.serializer);

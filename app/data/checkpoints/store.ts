@@ -10,6 +10,7 @@
 import type { Redis } from "../../redis/connect.js";
 import { type Keys, PARTITIONS } from "../../redis/partitions.js";
 import { loadScript, Script, type ScriptArgument } from "../../redis/scripts.js";
+import { runScriptFolder } from "../../runs/scripts.js";
 import { type Fence, RunRefused } from "../../runs/types.js";
 import { FencedError, type Writer } from "./author.js";
 import { Blobs, Parcel } from "./cells.js";
@@ -28,17 +29,17 @@ import {
   text,
 } from "./stored.js";
 
-const folder = new URL("../lua/", import.meta.url);
-const putCheckpoint = loadScript(folder, "put_checkpoint");
-const putWrites = loadScript(folder, "put_writes");
+const load = (name: string) => loadScript(new URL("../lua/", import.meta.url), name, runScriptFolder);
+const putCheckpoint = load("put_checkpoint");
+const putWrites = load("put_writes");
 const scripts = {
   putCheckpoint: { ofRun: evenWhenFull(putCheckpoint), ofOthers: putCheckpoint },
   putWrites: { ofRun: evenWhenFull(putWrites), ofOthers: putWrites },
-  readCheckpoints: loadScript(folder, "read_checkpoints"),
-  readAncestors: loadScript(folder, "read_ancestors"),
-  newestCheckpoint: loadScript(folder, "newest_checkpoint"),
-  dropWrites: loadScript(folder, "drop_writes"),
-  deleteHistory: loadScript(folder, "delete_history"),
+  readCheckpoints: load("read_checkpoints"),
+  readAncestors: load("read_ancestors"),
+  newestCheckpoint: load("newest_checkpoint"),
+  takeBack: load("take_back"),
+  deleteHistory: load("delete_history"),
 };
 
 /**
@@ -184,17 +185,14 @@ export class CheckpointStore {
   }
 
   /**
-   * Undoes what a run wrote of some channels beside a checkpoint that it did not store itself; what its writes had
-   * replaced comes back. Beside a checkpoint of its own nothing is undone.
-   * @returns the number of writes undone
+   * Before a run is started again: what its earlier attempts wrote of answers, questions and errors beside checkpoints of
+   * others is undone, and the checkpoints that they stored of subgraphs are removed. What tasks had finished stays. Nothing
+   * is undone of a run that has stored a checkpoint of the root graph: it goes on from there.
+   * @returns the number of writes undone and of checkpoints removed
    * @throws FencedError
    */
-  async dropWrites(
-    { threadId, runId, owner }: Fence,
-    { ns, checkpointId, channels }: { ns: string; checkpointId: string; channels: readonly string[] },
-  ): Promise<number> {
-    const args = [threadId, ns, checkpointId, runId, owner, ...channels];
-    const answer = await this.#run(scripts.dropWrites, threadId, args);
+  async takeBack({ threadId, runId, owner }: Fence): Promise<number> {
+    const answer = await this.#run(scripts.takeBack, threadId, [threadId, runId, owner]);
     if (typeof answer !== "number") throw new FencedError(threadId);
     return answer;
   }

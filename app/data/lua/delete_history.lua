@@ -5,13 +5,13 @@
   ARGV  1 history   2 limit (checkpoints)
   Returns  1 when there is more to remove, else 0
 ]]
---- @include "base"
+--- @include "keys"
 --- @include "history"
 local history, room = ARGV[1], tonumber(ARGV[2])
 while room > 0 do
   local ns = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
   if not ns then
-    redis.call('UNLINK', key('blobs', history))
+    redis.call('UNLINK', key('blobs', history), key('trail', history))
     redis.call('ZREM', key('histories'), history)
     return 0
   end

@@ -6,7 +6,7 @@
   Returns  {} where there is none | {id, {run, attempt, owner}, {task, channel, {run, attempt, owner}} of each write…},
            an author being {} where no attempt of a run wrote
 ]]
---- @include "base"
+--- @include "keys"
 --- @include "history"
 --- @include "tuples"
 local history, ns = ARGV[1], ARGV[2]

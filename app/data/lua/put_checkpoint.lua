@@ -15,10 +15,11 @@
            | 'fenced' | 'thread_busy' | 'thread_missing'
   Holds  I3 (nothing by an attempt after a later one was claimed), I12 (what is refused leaves nothing behind)
 ]]
---- @include "base"
+--- @include "keys"
 --- @include "fence"
 --- @include "refusal"
 --- @include "history"
+--- @include "trail"
 local history, thread, ns, id, parent, run, owner, attempt, idle = unpack(ARGV, 1, 9)
 local refused = refusal(thread, run, owner, idle)
 if refused then return refused end
@@ -55,4 +56,5 @@ if tonumber(redis.call('ZSCORE', index, id) or 0) == 0 then
   local newest = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
   redis.call('ZADD', index, tonumber(newest[2] or 0) + 1, id)
 end
+if ns == '' then redis.call('UNLINK', key('trail', history)) else leave_trail(history, run, ns, id) end
 return 'stored'

@@ -9,14 +9,15 @@
        12… idx, channel, type, digest, bytes of each write
          … digest, bytes of each blob
   An ordinary write (idx ≥ 0) is stored once: the first stays. One of LangGraph's own channels (idx < 0) replaces the
-  earlier one; what another run had written there is kept, so that drop_writes can put it back.
+  earlier one; what another run had written there is kept, so that take_back can put it back.
   Returns  'stored' | 'fenced' | 'thread_busy' | 'thread_missing'
   Holds  I3, I12
 ]]
---- @include "base"
+--- @include "keys"
 --- @include "fence"
 --- @include "refusal"
 --- @include "history"
+--- @include "trail"
 local history, thread, ns, id, run, owner, attempt, idle, task, path = unpack(ARGV, 1, 10)
 local refused = refusal(thread, run, owner, idle)
 if refused then return refused end
@@ -42,4 +43,5 @@ for _ = 1, tonumber(ARGV[11]) do
   at = at + 5
 end
 store_blobs(history, at)
+leave_trail(history, run, ns, id)
 return 'stored'

@@ -9,7 +9,7 @@
   Returns  {ancestor to go on with or '', {digest, bytes of each blob…}, {{values…}, {writes…}} of each ancestor…}
            with values and writes as read_checkpoints gives them
 ]]
---- @include "base"
+--- @include "keys"
 --- @include "history"
 --- @include "tuples"
 local history, ns, id, ancestor = unpack(ARGV, 1, 4)

@@ -10,7 +10,7 @@
   A tuple: {id, parent, checkpoint, {type, bytes of the metadata}, {{channel, version, type, digest, bytes}…},
             {{task, path, idx, channel, type, digest, bytes}…}, the parent's writes of tasks (formats before 4)}
 ]]
---- @include "base"
+--- @include "keys"
 --- @include "history"
 --- @include "tuples"
 local history, ns, id, before = unpack(ARGV, 1, 4)

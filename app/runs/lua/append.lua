@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ append: store and publish events of a running attempt.          leased ──▶ leased
 
   KEYS  1 run

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ cancel: stop a run, wherever it is.            delayed | waiting | ready ──▶ terminal;   leased: asks its owner
 
   The intent is stored before it is published, so it can't be lost: the owner also learns it from its next append or

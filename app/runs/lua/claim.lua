@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ claim: hand up to `limit` runs of a partition to a worker.      ready ──▶ leased
 
   KEYS  1 leases   zset  run → deadline, ms of Redis time

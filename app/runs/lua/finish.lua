@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ finish: the owner ends its run.                                  leased ──▶ terminal
 
   KEYS  1 run

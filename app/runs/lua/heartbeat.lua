@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ heartbeat: a worker renews its leases in a partition.            leased ──▶ leased
 
   KEYS  1 leases

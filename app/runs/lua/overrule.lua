@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ overrule: end a cancelled run whose owner did not within the grace.          leased ──▶ terminal
 
   KEYS  1 run

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ release: the owner hands its run back, at a drain; it counts as no failure.   leased ──▶ ready | terminal
 
   KEYS  1 run

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ sweep: heal a partition. Every process calls it; it is idempotent, so they need no leader.
 
   leased, expired  ──▶ ready, with its old place; at the failure that makes `maxFailures`, terminal with `error`

@@ -6,6 +6,7 @@
   checkpoint:<h>:<id>:<ns>     hash  checkpoint (JSON without channel_values), v, metadata, parent, values, author, and
                                      a field `w:<task>:<idx>` a pending write (`o:<task>:<idx>`: what it replaced)
   blobs:<h>                    hash  digest → bytes
+  trail:<h>                    set   see trail.lua
 
   A cell is a stored value: type, digest, bytes. Small ones hold their bytes and no digest; others are blobs. ]]
 local function checkpoint_key(history, ns, id)
@@ -32,4 +33,9 @@ end
 
 local function author_of(run, attempt, owner)
   return owner ~= '' and { run, attempt, owner } or {}
+end
+
+local function newest_id(history, ns)
+  local newest = redis.call('ZREVRANGE', key('checkpoints', history, ns), 0, 0, 'WITHSCORES')
+  if newest[1] and tonumber(newest[2]) > 0 then return newest[1] end
 end

@@ -50,8 +50,3 @@ local function values_of(fields, blobs, wanted)
   end
   return list
 end
-
-local function newest_id(history, ns)
-  local newest = redis.call('ZREVRANGE', key('checkpoints', history, ns), 0, 0, 'WITHSCORES')
-  if newest[1] and tonumber(newest[2]) > 0 then return newest[1] end
-end

@@ -7,7 +7,8 @@ local function end_cancelled(run)
   local values = redis.call('HGET', key('thread', fields[1]), 'values')
   end_run(run, fields, {}, {
     status = 'interrupted',
-    answer = values,
+    -- An SDK looks into what it is answered: nothing is an empty state, not null.
+    answer = (not values or values == 'null') and '{}' or values,
     -- A run that was stopped on its way leaves its thread with steps to do; one that never began changes nothing.
     thread_status = started and 'interrupted' or nil,
   })
