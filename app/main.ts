@@ -1,6 +1,6 @@
 /**
  * The entry of the one image: `node main.js server` or `node main.js worker`.
- * Exit codes: 0 drained, 2 wrong usage, configuration or project, 3 Redis does not answer.
+ * Exit codes: 0 drained, 1 failed, 2 wrong usage, configuration or project, 3 Redis does not answer.
  */
 import { ProjectError } from "./graphs/config.js";
 import { RedisUnreachable, type Role, startServerRole, startWorkerRole } from "./roles.js";
@@ -31,7 +31,8 @@ async function main(role: string | undefined): Promise<void> {
   } catch (error) {
     if (error instanceof SettingsError || error instanceof ProjectError) return fail(2, error.message);
     if (error instanceof RedisUnreachable) return fail(3, error.message);
-    throw error;
+    if (isTaken(error)) return fail(2, `port ${error.port} is taken; choose another PORT or HEALTH_PORT`);
+    return fail(1, error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }
 
@@ -42,11 +43,20 @@ function stopOnSignal(running: Role, log: Log): void {
     if (stopping) process.exit(130);
     stopping = true;
     log.info({ event: "stopping", signal }, "stopping");
-    await running.stop();
+    try {
+      await running.stop();
+    } catch (error) {
+      log.error({ event: "stop_failed", reason: error instanceof Error ? error.name : typeof error }, "stopped hard");
+      process.exit(1);
+    }
     process.exit(0);
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+}
+
+function isTaken(error: unknown): error is Error & { port: number } {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE" && "port" in error;
 }
 
 function fail(code: number, message: string): never {

@@ -9,12 +9,12 @@ import { type Graphs, loadGraphs } from "./graphs/load.js";
 import { createServer } from "./http/server.js";
 import { type ConnectionUse, connect, type Redis, ready } from "./redis/connect.js";
 import { Keys } from "./redis/partitions.js";
+import { createPersist } from "./redis/persist.js";
 import { Runs } from "./runs/runs.js";
 import { startSweeper } from "./runs/sweeper.js";
 import type { Settings } from "./settings.js";
 import { serveHealth } from "./telemetry/health.js";
 import type { Log } from "./telemetry/log.js";
-import { persist } from "./worker/persist.js";
 import { startWorker } from "./worker/worker.js";
 
 const REDIS_ANSWERS_WITHIN_MS = 10_000;
@@ -56,8 +56,8 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   const graphs = await loadGraphs(readProject(settings.langgraphConfigFile), log);
   const redis = await connectAll(settings, ["worker", "blocking", "subscriber"], log);
   const keys = new Keys(settings.redis.keyPrefix);
-  const untilAnswered = <T>(call: () => Promise<T>) => persist(call, new AbortController().signal, log);
-  const checkpointer = createCheckpointer(graphs.runtime, { redis: redis.worker, keys, persist: untilAnswered });
+  const persist = createPersist(redis.worker, log);
+  const checkpointer = createCheckpointer(graphs.runtime, { redis: redis.worker, keys, persist });
   const { blocking, subscriber } = redis;
   const worker = await startWorker({
     commands: redis.worker,
@@ -66,6 +66,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
     keys,
     graphs,
     checkpointer,
+    persist,
     settings,
     log,
   });

@@ -1,6 +1,7 @@
 /** Threads as Redis keeps them. Their status and values are written by the scripts of `runs` alone. */
 import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
+import { toFields } from "../redis/scripts.js";
 import { scripts } from "../runs/scripts.js";
 import type { ThreadStatus } from "../runs/types.js";
 
@@ -31,10 +32,9 @@ export class Threads {
     metadata: Record<string, unknown>;
   }): Promise<{ thread: ThreadRecord; created: boolean }> {
     const key = this.#key(thread.threadId);
-    const created = await scripts.createThread.run(this.redis, key, JSON.stringify(thread.metadata));
-    const record = await this.get(thread.threadId);
-    // Deleted between the two calls: the caller may as well have come after the deletion.
-    return record ? { thread: record, created: created === 1 } : this.create(thread);
+    const answer = await scripts.createThread.run(this.redis, key, JSON.stringify(thread.metadata));
+    const [created, ...pairs] = answer as [number, ...string[]];
+    return { thread: toRecord(thread.threadId, toFields(pairs)), created: created === 1 };
   }
 
   async get(threadId: string): Promise<ThreadRecord | undefined> {

@@ -51,6 +51,9 @@ export interface GraphEvent {
 export interface Graph {
   readonly nodes: Record<string, unknown>;
   readonly channels: Record<string, unknown>;
+  /** Nodes that it was compiled to stop at. */
+  readonly interruptBefore?: "*" | string[];
+  readonly interruptAfter?: "*" | string[];
   /** Chunks `[mode, data]`, or `[namespace, mode, data]` with `subgraphs: true`, when `streamMode` is a list. */
   stream(input: unknown, options?: GraphConfig): Promise<AsyncIterable<unknown>>;
   streamEvents(input: unknown, options: GraphConfig & { version: "v2" }): AsyncIterable<GraphEvent>;
@@ -60,7 +63,6 @@ export interface Graph {
     config: GraphConfig,
     options?: { limit?: number; before?: GraphConfig; filter?: Record<string, unknown> },
   ): AsyncIterable<StateSnapshot>;
-  updateState(config: GraphConfig, values: unknown, asNode?: string): Promise<GraphConfig>;
 }
 
 export function isGraph(value: unknown): value is Graph {

@@ -38,7 +38,8 @@ export function toJson(value: unknown): string {
 
 /** An error as clients see it: its name and its message, never its stack. */
 export function describeError(error: unknown): { error: string; message: string } {
-  if (error instanceof Error) return { error: error.name, message: error.message };
+  // Of whatever kind its code made them.
+  if (error instanceof Error) return { error: String(error.name), message: String(error.message) };
   if (isRecord(error) && typeof error.message === "string")
     return { error: typeof error.name === "string" ? error.name : "Error", message: error.message };
   return { error: "Error", message: typeof error === "string" ? error : toJson(error) };

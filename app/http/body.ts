@@ -18,26 +18,35 @@ export function readJson(request: Request): unknown {
   return value;
 }
 
+/** Deeper than any state of a graph, and shallow enough for whatever walks it. */
+const DEEPEST = 200;
+
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes));
+    const text = utf8.decode(bytes);
+    if (depthOf(text) > DEEPEST) throw new HttpError(422, `body: nested more than ${DEEPEST} deep`);
+    return JSON.parse(text);
   } catch (error) {
+    if (error instanceof HttpError) throw error;
     const reason = error instanceof SyntaxError ? `invalid JSON (${error.message})` : "invalid UTF-8";
     throw new HttpError(422, `body: ${reason}`);
   }
 }
 
-/**
- * The same for the same request, whatever the order of the keys: SHA-256 in hex.
- * @throws HttpError 422 for a body so deeply nested that its JSON can't be written again
- */
-export function requestHash(path: string, body: unknown): string {
-  try {
-    return createHash("sha256").update(path).update("\n").update(JSON.stringify(body, sortKeys)).digest("hex");
-  } catch (error) {
-    if (error instanceof RangeError) throw new HttpError(422, "body: nested too deeply");
-    throw error;
+/** How deep JSON text is nested; brackets within strings don't count. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/g)) {
+    if (token === "[" || token === "{") deepest = Math.max(deepest, ++depth);
+    else if (token === "]" || token === "}") depth--;
   }
+  return deepest;
+}
+
+/** The same for the same request, whatever the order of the keys: SHA-256 in hex. */
+export function requestHash(path: string, body: unknown): string {
+  return createHash("sha256").update(path).update("\n").update(JSON.stringify(body, sortKeys)).digest("hex");
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

@@ -8,7 +8,7 @@ import type { Follow, FollowFrom } from "../runs/follow.js";
 import type { Runs } from "../runs/runs.js";
 import { type NewRun, type Run, RunRefused } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
-import { databaseAway, notFound } from "./errors.js";
+import { databaseAway, HttpError, notFound } from "./errors.js";
 import type { OpenAnswer, OpenAnswers } from "./openAnswers.js";
 import { type Reply, reply } from "./resource.js";
 import { toRunShape } from "./shapes.js";
@@ -41,7 +41,7 @@ export class RunAnswers {
   }
 
   async stream(run: NewRun, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
-    const follow = await this.#launch(run);
+    const follow = await this.#launch(run, response);
     // A client that reconnects to another server still means what it asked for here.
     const search = cancelOnDisconnect ? "?cancel_on_disconnect=1" : "";
     const headers = { "Content-Location": contentLocation(run), Location: `${runPath(run)}/stream${search}` };
@@ -55,7 +55,7 @@ export class RunAnswers {
   }
 
   async wait(run: NewRun, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
-    const follow = await this.#launch(run);
+    const follow = await this.#launch(run, response);
     await this.#answerAtEnd(run, follow, response, cancelOnDisconnect);
   }
 
@@ -87,6 +87,7 @@ export class RunAnswers {
     const follow = await this.#follow(id, "now");
     const leave = () => follow.close();
     response.once("close", leave);
+    if (response.destroyed) leave();
     for await (const _events of follow);
     response.off("close", leave);
   }
@@ -117,8 +118,13 @@ export class RunAnswers {
     return Promise.race([following, tooLate]).finally(() => clearTimeout(limit));
   }
 
-  async #launch(run: NewRun): Promise<Follow> {
+  async #launch(run: NewRun, response: Response): Promise<Follow> {
     const follow = await this.#follow(run, "new");
+    if (response.destroyed) {
+      // It waited for Redis and left: it will ask again, and one run is enough.
+      follow.close();
+      throw new HttpError(499, "the client left");
+    }
     let accepted: Run;
     try {
       accepted = await this.deps.runs.enqueue(run);

@@ -4,18 +4,30 @@ import { z } from "zod";
 import type { Assistant } from "../data/assistants.js";
 import type { Lifetime, NewRun, RunPayload } from "../runs/types.js";
 import { requestHash } from "./body.js";
-import { count, Id, JsonObject, notYet, optional, STREAM_MODES, StreamMode } from "./shapes.js";
+import {
+  Checkpoint,
+  CheckpointId,
+  count,
+  Id,
+  JsonObject,
+  notYet,
+  optional,
+  STREAM_MODES,
+  StreamMode,
+} from "./shapes.js";
 
 const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
 
 const NodeNames = z.union([z.literal("*"), z.array(z.string())], 'must be "*" or a list of node names');
-const Goto = z.union([z.string(), z.object({ node: z.string(), input: z.unknown().optional() })]);
+const GotoTarget = z.union([z.string(), z.object({ node: z.string(), input: z.unknown().optional() })]);
 
 const Command = z
   .object({
     update: optional(z.unknown()),
     resume: optional(z.unknown()),
-    goto: optional(z.union([Goto, z.array(Goto)], "must be a node's name, {node, input}, or a list of these")),
+    goto: optional(
+      z.union([GotoTarget, z.array(GotoTarget)], "must be a node's name, {node, input}, or a list of these"),
+    ),
   })
   .transform((command) => (Object.values(command).every((part) => part === undefined) ? undefined : command));
 
@@ -26,16 +38,13 @@ const strategySentence = ({ input }: { input?: unknown }) =>
     ? `${input} is not supported by this version; allowed: enqueue, reject`
     : "must be one of enqueue, reject";
 
-const Config = z.looseObject({
+/** What reaches the graph; other options of LangChain's are for code that holds the graph. */
+const Config = z.object({
   configurable: optional(JsonObject),
+  metadata: optional(JsonObject),
   tags: optional(z.array(z.string())),
   recursion_limit: optional(count(1, 1_000_000)),
-});
-
-const Checkpoint = z.object({
-  checkpoint_id: optional(z.string()),
-  checkpoint_ns: optional(z.string()),
-  checkpoint_map: optional(JsonObject),
+  max_concurrency: optional(count(1, 10_000)),
 });
 
 const RunFields = z.object({
@@ -59,7 +68,7 @@ const RunFields = z.object({
 
 export const ThreadRunBody = RunFields.extend({
   checkpoint: optional(Checkpoint),
-  checkpoint_id: optional(z.string()),
+  checkpoint_id: optional(CheckpointId),
   multitask_strategy: optional(z.enum(["enqueue", "reject"], { error: strategySentence })),
   if_not_exists: optional(z.enum(["reject", "create"])),
 }).meta({ id: "ThreadRunCreate" });
@@ -82,7 +91,7 @@ export const CreateHeaders = z.object({
 type RunRequest = z.output<typeof RunFields> & Partial<z.output<typeof ThreadRunBody>>;
 
 /** Where a run goes, and what tells one request from another. */
-export interface Destination {
+export interface RunTarget {
   /** Not given: a thread of its own, which has the run's id. */
   threadId?: string;
   lifetime: Lifetime;
@@ -93,14 +102,15 @@ export interface Destination {
 }
 
 /** @throws HttpError 422 when the body is nested too deeply to be stored */
-export function toNewRun(request: RunRequest, assistant: Assistant, destination: Destination): NewRun {
-  const { lifetime, path, rawBody } = destination;
-  const runId = destination.idempotencyKey ?? v7();
-  const threadId = destination.threadId ?? runId;
+export function toNewRun(request: RunRequest, assistant: Assistant, target: RunTarget): NewRun {
+  const { lifetime, path, rawBody } = target;
+  const runId = target.idempotencyKey ?? v7();
+  const threadId = target.threadId ?? runId;
   const { assistantId, graphId } = assistant;
   const ids = { thread_id: threadId, run_id: runId, assistant_id: assistantId, graph_id: graphId };
   return {
     runId,
+    idIsGiven: target.idempotencyKey !== undefined,
     threadId,
     assistantId,
     graphId,

@@ -5,7 +5,7 @@ import type { Threads } from "../data/threads.js";
 import { notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import type { RunAnswers, RunId, RunsCore } from "./runAnswers.js";
-import { CreateHeaders, type Destination, ThreadRunBody, toNewRun } from "./runRequest.js";
+import { CreateHeaders, type RunTarget, ThreadRunBody, toNewRun } from "./runRequest.js";
 import { Id, QueryFlag, queryCount, RunShape, RunStatus, toRunShape } from "./shapes.js";
 import { LastEventId, StreamModeFilter, wantsAll, wantsModes } from "./sse.js";
 
@@ -41,7 +41,7 @@ export interface RunsDeps {
 }
 
 export function runRoutes(resource: Resource, { runs, threads, assistants, answers }: RunsDeps): void {
-  const newRun = (body: z.output<typeof ThreadRunBody>, to: Omit<Destination, "lifetime">) => {
+  const newRun = (body: z.output<typeof ThreadRunBody>, to: Omit<RunTarget, "lifetime">) => {
     const assistant = assistants.get(body.assistant_id);
     if (!assistant) throw notFound(`assistant ${body.assistant_id}`);
     return toNewRun(body, assistant, { ...to, lifetime: "thread" });
@@ -180,7 +180,7 @@ function destination(
   headers: z.output<typeof CreateHeaders>,
   rawBody: unknown,
   path: string,
-): Omit<Destination, "lifetime"> {
+): Omit<RunTarget, "lifetime"> {
   return { threadId: params.thread_id, idempotencyKey: headers["idempotency-key"], path, rawBody };
 }
 

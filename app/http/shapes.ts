@@ -15,6 +15,18 @@ export const Id = z
 
 export const JsonObject = z.record(z.string(), z.unknown());
 
+/** Ids are parts of keys. */
+export const CheckpointId = z
+  .string()
+  .regex(/^[^:\s]{1,100}$/, "must be a checkpoint's id: 1 to 100 characters without a colon or white space");
+
+/** Which checkpoint of a thread is meant. */
+export const Checkpoint = z.object({
+  checkpoint_id: optional(CheckpointId),
+  checkpoint_ns: optional(z.string()),
+  checkpoint_map: optional(JsonObject),
+});
+
 /** A flag in a query: SDKs send `0` and `1`, people `true` and `false`. */
 export const QueryFlag = z
   .enum(["0", "1", "true", "false"], "must be 0, 1, true or false")

@@ -41,10 +41,11 @@ export function createThreadStates({ graphs, checkpointer }: StateDeps): ThreadS
     const id = metadata.graph_id;
     if (typeof id !== "string") return undefined;
     if (!graphs.has(id)) throw new HttpError(404, `graph ${id}, of thread ${threadId}, is not in langgraph.json`);
-    return withCheckpointer(
-      await graphs.get(id, { configurable: { thread_id: threadId, graph_id: id } }),
-      checkpointer,
-    );
+    const config = { configurable: { thread_id: threadId, graph_id: id } };
+    const graph = await graphs.get(id, config).catch((cause: unknown) => {
+      throw new HttpError(500, `graph ${id} could not be made: its factory failed`, {}, cause);
+    });
+    return withCheckpointer(graph, checkpointer);
   };
 
   return {

@@ -5,6 +5,8 @@ import type { ThreadRecord, Threads } from "../data/threads.js";
 import { HttpError, notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import {
+  Checkpoint,
+  CheckpointId,
   count,
   Id,
   JsonObject,
@@ -19,19 +21,13 @@ import {
 import type { ThreadStates } from "./threadStates.js";
 
 const ThreadPath = z.object({ thread_id: Id });
-const CheckpointPath = ThreadPath.extend({ checkpoint_id: z.string() });
+const CheckpointPath = ThreadPath.extend({ checkpoint_id: CheckpointId });
 const Subgraphs = z.object({ subgraphs: QueryFlag.default(false).describe("with the states of subgraphs in tasks") });
 const MISSING = { 404: "the thread does not exist" };
 
-const Checkpoint = z.object({
-  checkpoint_id: optional(z.string()),
-  checkpoint_ns: optional(z.string()),
-  checkpoint_map: optional(JsonObject),
-});
-
 const BEFORE = "must be a checkpoint's id, or an object that holds one";
-const HasId = z.object({ checkpoint_id: z.string() });
-const Before = z.union([z.string(), HasId, z.object({ configurable: HasId })], BEFORE).transform((given) => {
+const HasId = z.object({ checkpoint_id: CheckpointId });
+const Before = z.union([CheckpointId, HasId, z.object({ configurable: HasId })], BEFORE).transform((given) => {
   if (typeof given === "string") return given;
   return "configurable" in given ? given.configurable.checkpoint_id : given.checkpoint_id;
 });
@@ -130,7 +126,7 @@ export function threadRoutes(resource: Resource, { threads, states }: ThreadsDep
     {
       summary: "List a thread's past states, newest first",
       params: ThreadPath,
-      query: z.object({ limit: queryCount(1, 1_000).default(10), before: z.string().optional() }),
+      query: z.object({ limit: queryCount(1, 1_000).default(10), before: CheckpointId.optional() }),
       answers: historyAnswers,
     },
     async ({ params, query }) => jsonText(await states.history(await find(params.thread_id), query)),

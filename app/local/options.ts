@@ -69,7 +69,7 @@ function parse(args: string[]) {
     }).values;
   } catch (error) {
     // Node adds advice about `--` that means something else under npm.
-    const sentence = (error instanceof Error ? error.message : String(error)).split(". ")[0];
+    const sentence = (error instanceof Error ? error.message : String(error)).split(/\. |\n/)[0];
     throw new StartFailure(2, `${sentence}. See npm start -- --help`);
   }
 }

@@ -71,9 +71,10 @@ export async function checkRedis(login: RedisLogin, waitMs: number): Promise<voi
       throw new StartFailure(3, `Redis ${version[1]} at ${host} is too old: ${LEAST_MAJOR} or newer is needed.`);
   } catch (error) {
     if (error instanceof StartFailure) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
     throw new StartFailure(
       3,
-      `The Redis of REDIS_URL, ${host}, does not answer: ${error instanceof Error ? error.message : error}. ` +
+      `The Redis of REDIS_URL, ${host}, does not answer: ${/RESP/.test(reason) ? "what listens there is no Redis" : reason}. ` +
         "Start it, correct REDIS_URL, or unset it and npm start runs a Redis of its own.",
     );
   } finally {

@@ -164,8 +164,9 @@ async function acquire(lock: string, folder: string): Promise<void> {
     await writeFile(lock, String(process.pid), { flag: "wx" });
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    // Empty: its holder died between creating and writing it.
     const holder = Number(await readFile(lock, "utf8"));
-    if (holder !== process.pid && alive(holder))
+    if (holder > 0 && holder !== process.pid && alive(holder))
       throw new StartFailure(
         2,
         `--data ${folder} is in use by process ${holder}; give each npm start a folder of its own.`,

@@ -65,3 +65,10 @@ function withIncludes(text: string, folders: URL[], included: Set<string>): stri
     return withIncludes(readFileSync(file, "utf8"), folders, included);
   });
 }
+
+/** A hash as a script answers it, field after value. */
+export function toFields(pairs: string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let index = 0; index + 1 < pairs.length; index += 2) fields[pairs[index] ?? ""] = pairs[index + 1] ?? "";
+  return fields;
+}

@@ -3,6 +3,7 @@
  * another attempt owns the run: `lost` tells the worker to stop, and that nothing it still does can be seen.
  */
 import { randomBytes } from "node:crypto";
+import { isAway } from "../redis/away.js";
 import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
 import { scripts } from "./scripts.js";
@@ -25,8 +26,8 @@ export interface Outcome {
   error?: string | undefined;
 }
 
-/** What the worker learns about a run that it holds. */
-export type Attention = { runId: string; word: "lost" | "interrupt" };
+/** What the worker learns about a run that it holds, by the claim's nonce: it may hold another attempt of the same run. */
+export type Attention = { owner: string; word: "lost" | "interrupt" };
 
 export class Attempts {
   constructor(
@@ -35,7 +36,8 @@ export class Attempts {
   ) {}
 
   /**
-   * Claims up to `limit` runs of these graphs in a partition; 0 only promotes runs that are due.
+   * Claims up to `limit` runs of these graphs in a partition; 0 only promotes runs that are due. An answer that got lost
+   * is asked for again as long as the leases last: runs that nobody knows of would wait for them to expire.
    * @returns the runs, and in how many ms the partition's next delayed run is due
    */
   async claim(
@@ -46,11 +48,16 @@ export class Attempts {
   ): Promise<{ runs: ClaimedRun[]; dueInMs: number | undefined }> {
     const owner = randomBytes(12).toString("base64url");
     const key = this.keys.in(partition, "leases");
-    const [dueIn, ...rows] = (await scripts.claim.run(this.redis, key, limit, owner, leaseMs, ...graphs)) as [
-      number,
-      ...string[][],
-    ];
-    return { runs: rows.map(toClaimed), dueInMs: dueIn < 0 ? undefined : dueIn };
+    const asked = performance.now();
+    for (let again = 0; ; again = 1) {
+      try {
+        const answer = await scripts.claim.run(this.redis, key, limit, owner, leaseMs, again, ...graphs);
+        const [dueIn, ...rows] = answer as [number, ...string[][]];
+        return { runs: rows.map(toClaimed), dueInMs: dueIn < 0 ? undefined : dueIn };
+      } catch (error) {
+        if (limit === 0 || !isAway(error) || performance.now() - asked > leaseMs) throw error;
+      }
+    }
   }
 
   /**
@@ -109,7 +116,7 @@ export class Attempts {
     )) as string[];
     const attention: Attention[] = [];
     for (let index = 0; index + 1 < words.length; index += 2)
-      attention.push({ runId: words[index] ?? "", word: words[index + 1] as Attention["word"] });
+      attention.push({ owner: words[index] ?? "", word: words[index + 1] as Attention["word"] });
     return attention;
   }
 

@@ -10,11 +10,11 @@ import type { Attention } from "./attempts.js";
 export async function hearCancels(
   subscriber: Redis,
   keys: Keys,
-  onCancel: (attention: Attention, owner: string) => void,
+  onCancel: (attention: Attention) => void,
 ): Promise<void> {
   subscriber.on("smessage", (_channel: string, text: string) => {
-    const [word = "", runId = "", owner = ""] = text.split(" ");
-    onCancel({ runId, word: word as Attention["word"] }, owner);
+    const [word = "", owner = ""] = text.split(" ");
+    onCancel({ owner, word: word as Attention["word"] });
   });
   await Promise.all(
     Array.from({ length: PARTITIONS }, (_, partition) => subscriber.ssubscribe(keys.in(partition, "control"))),

@@ -10,7 +10,6 @@ export const END = "end";
 /** What was published: the events between two ids of a run, or only those ids when they are too long to publish. */
 export interface EventMessage {
   runId: string;
-  owner: string;
   previous: EventId;
   last: EventId;
   events: RunEvent[] | undefined;
@@ -18,14 +17,14 @@ export interface EventMessage {
 
 export function parseMessage(message: string): EventMessage {
   const lines = message.split("\n");
-  const [runId = "", owner = "", previous = "", last = ""] = (lines[0] ?? "").split(" ");
-  if (lines.length === 1) return { runId, owner, previous, last, events: undefined };
+  const [runId = "", _owner, previous = "", last = ""] = (lines[0] ?? "").split(" ");
+  if (lines.length === 1) return { runId, previous, last, events: undefined };
   const events: RunEvent[] = [];
   for (let line = 1; line + 3 < lines.length; line += 4) {
     const [id = "", threadSeq = "", event = "", data = ""] = lines.slice(line, line + 4);
     events.push({ id, threadSeq: Number(threadSeq), event, data });
   }
-  return { runId, owner, previous, last, events };
+  return { runId, previous, last, events };
 }
 
 /** @param entry `[id, [field, value, …]]` as XRANGE answers, fields in the order in which the scripts write them */

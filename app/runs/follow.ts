@@ -125,15 +125,21 @@ class StreamSource {
     return entry && parseEntry(entry);
   }
 
-  /** The end of a run whose events have expired, from its record. @throws RunRefused when there is none */
-  async endFromRecord(): Promise<RunEvent> {
+  /**
+   * What the run's record tells when its events are gone: how far they reached, and the end of a run that has ended.
+   * @throws RunRefused when there is no record either
+   */
+  async record(): Promise<{ last: EventId; end: RunEvent | undefined }> {
     const [last, status, error] = await this.redis.hmget(this.#run, "last", "status", "error");
     if (!last || !status) throw new RunRefused("run_missing", `run ${this.runId} does not exist`);
+    if (status === "pending" || status === "running") return { last, end: undefined };
     const values = (await this.redis.hget(this.#thread, "values")) ?? "null";
     const answer = values === "null" ? "{}" : values;
-    return { id: last, threadSeq: 0, event: END, data: error ? `{"__error__":${error}}` : answer };
+    return { last, end: { id: last, threadSeq: 0, event: END, data: error ? `{"__error__":${error}}` : answer } };
   }
 }
+
+const latest = (a: EventId, b: EventId) => (compareIds(a, b) > 0 ? a : b);
 
 class RunFollow implements Follow {
   /** The last id delivered, or held to be delivered. */
@@ -158,11 +164,11 @@ class RunFollow implements Follow {
     if (from === "new") return;
     this.#reading = true;
     const newest = await this.source.newest();
-    const known = newest ?? (await this.source.endFromRecord());
-    const wanted = from === "start" ? ENQUEUED : from === "now" ? known.id : from.after;
-    const beyond = compareIds(wanted, known.id) >= 0;
-    if (known.event === END && (beyond || !newest)) this.#held.push(known);
-    this.#reached(beyond ? known.id : wanted, !beyond);
+    if (!newest) return await this.#goOnFromRecord();
+    const wanted = from === "start" ? ENQUEUED : from === "now" ? newest.id : latest(from.after, ENQUEUED);
+    const beyond = compareIds(wanted, newest.id) >= 0;
+    if (beyond && newest.event === END) this.#held.push(newest);
+    this.#reached(beyond ? newest.id : wanted, !beyond);
   }
 
   receive(message: EventMessage, bytes: number): void {
@@ -220,8 +226,18 @@ class RunFollow implements Follow {
     this.#behind = false;
     this.#reading = true;
     const page = await this.source.after(this.#cursor);
-    this.#reached(page.at(-1)?.id ?? this.#cursor, page.length === PAGE_EVENTS);
+    const last = page.at(-1);
+    if (last) this.#reached(last.id, page.length === PAGE_EVENTS);
+    // Nothing where something was announced, or after a reconnection: the stream may have gone.
+    else await this.#goOnFromRecord();
     return page;
+  }
+
+  async #goOnFromRecord(): Promise<void> {
+    const { last, end } = await this.source.record();
+    if (end) this.#held.push(end);
+    this.#announced = last;
+    this.#reached(latest(last, this.#cursor), false);
   }
 
   #reached(cursor: EventId, more: boolean): void {

@@ -1,6 +1,7 @@
 /** What a server does with runs. Every call but `follow` is one script; refusals are RunRefused. */
 import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
+import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
 import { type Follow, Followers, type FollowFrom } from "./follow.js";
 import { scripts } from "./scripts.js";
@@ -8,6 +9,9 @@ import { type MultitaskStrategy, type NewRun, type Run, RunRefused, type RunStat
 
 /** An owner that has not ended its cancelled run by then (dead, stopped, cut off) is overruled. */
 const CANCEL_GRACE_MS = 700;
+
+/** A given id is known as long as a run's record. */
+const RESERVED_MS = 7 * 24 * 3600 * 1000;
 
 export class Runs {
   readonly #followers: Followers;
@@ -19,9 +23,36 @@ export class Runs {
 
   /**
    * Accepts a run; the same request again (same run id and hash) gets the same run.
-   * @throws RunRefused `thread_missing`, `thread_busy`, `id_reused`
+   * @throws RunRefused `thread_missing`, `thread_busy`, `id_reused`, `id_taken`
    */
   async enqueue(run: NewRun): Promise<Run> {
+    if (!run.idIsGiven) return await this.#enqueue(run);
+    const isNew = await this.#reserve(run);
+    try {
+      return await this.#enqueue(run);
+    } catch (error) {
+      // Refused, it leaves nothing behind. (Of any other error nobody knows whether it was accepted.)
+      if (isNew && error instanceof RunRefused) await this.deps.commands.del(this.#reservation(run));
+      throw error;
+    }
+  }
+
+  /**
+   * A thread's partition knows the ids of its own runs alone, so a given one is also kept under a key that follows from
+   * it. @returns whether it is new. @throws RunRefused `id_reused`
+   */
+  async #reserve(run: NewRun): Promise<boolean> {
+    const key = this.#reservation(run);
+    const before = await this.deps.commands.set(key, run.requestHash, "PX", RESERVED_MS, "NX", "GET");
+    if (before !== null && before !== run.requestHash) throw idReused(run);
+    return before === null;
+  }
+
+  #reservation({ runId }: NewRun): string {
+    return this.deps.keys.of(runId, "request", runId);
+  }
+
+  async #enqueue(run: NewRun): Promise<Run> {
     const metadata = JSON.stringify(run.metadata);
     const answer = (await scripts.enqueue.run(
       this.deps.commands,
@@ -47,7 +78,9 @@ export class Runs {
       case "same":
         return (await this.get(run.threadId, run.runId)) ?? described(run, answer[1] as RunStatus, new Date());
       case "id_reused":
-        throw new RunRefused("id_reused", `Idempotency-Key ${run.runId} was used for another request`);
+        throw idReused(run);
+      case "id_taken":
+        throw new RunRefused("id_taken", `Idempotency-Key ${run.runId} is the id of a thread; choose another`);
       case "thread_missing":
         throw new RunRefused("thread_missing", `thread ${run.threadId} does not exist`);
       default:
@@ -104,6 +137,10 @@ export class Runs {
   }
 }
 
+function idReused({ runId }: NewRun): RunRefused {
+  return new RunRefused("id_reused", `Idempotency-Key ${runId} was used for another request`);
+}
+
 /** A run as it was asked for: one just accepted, or a stateless one that ended and is known only by its events. */
 function described(run: NewRun, status: RunStatus, createdAt: Date): Run {
   const { runId, threadId, assistantId, graphId, strategy, metadata, payload } = run;
@@ -136,10 +173,4 @@ function toRun(runId: string, fields: Record<string, string>): Run {
     createdAt: new Date(Number(fields.created_at)),
     updatedAt: new Date(Number(fields.updated_at)),
   };
-}
-
-function toFields(pairs: string[]): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (let index = 0; index + 1 < pairs.length; index += 2) fields[pairs[index] ?? ""] = pairs[index + 1] ?? "";
-  return fields;
 }

@@ -33,6 +33,15 @@ export interface RunEvent {
 /** Of a command's `goto`: a node, or a node with an input of its own. */
 export type Destination = string | { node: string; input?: unknown };
 
+/** The part of a request's `config` that reaches a graph. */
+export interface RunOptions {
+  configurable?: Record<string, unknown> | undefined;
+  metadata?: Record<string, unknown> | undefined;
+  tags?: string[] | undefined;
+  recursion_limit?: number | undefined;
+  max_concurrency?: number | undefined;
+}
+
 /** What a worker executes; resolved by the server from the assistant and the request, stored as one JSON text. */
 export interface RunPayload {
   input?: unknown;
@@ -41,12 +50,7 @@ export interface RunPayload {
     update?: Record<string, unknown> | [string, unknown][];
     goto?: Destination | Destination[];
   };
-  config?: {
-    configurable?: Record<string, unknown>;
-    tags?: string[];
-    recursion_limit?: number;
-    [key: string]: unknown;
-  };
+  config?: RunOptions;
   context?: unknown;
   stream_mode: string[];
   stream_subgraphs?: boolean;
@@ -59,6 +63,8 @@ export interface RunPayload {
 
 export interface NewRun {
   runId: string;
+  /** The id is the caller's (Idempotency-Key): it must not have named another request, on any thread. */
+  idIsGiven: boolean;
   threadId: string;
   assistantId: string;
   graphId: string;
@@ -93,7 +99,7 @@ export class RunRefused extends Error {
   override name = "RunRefused";
 
   constructor(
-    readonly reason: "thread_missing" | "thread_busy" | "run_missing" | "run_ended" | "id_reused",
+    readonly reason: "thread_missing" | "thread_busy" | "run_missing" | "run_ended" | "id_reused" | "id_taken",
     message: string,
   ) {
     super(message);

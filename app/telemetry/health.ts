@@ -10,6 +10,7 @@ export function serveHealth(port: number, describe: () => Record<string, unknown
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, () => resolve(server));
+    // Who asks is on the same machine: npm start, or the container's own health check.
+    server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }

@@ -15,7 +15,7 @@ import type { ClaimedRun } from "../runs/types.js";
 
 export type Begin = { from: "input" } | { from: "checkpoint" } | { from: "stopped"; snapshot: StateSnapshot };
 
-/** @param graph with the checkpointer of the run's thread @param config of the run, with its identity */
+/** @param graph with the checkpointer of the run's thread @param config of the run, naming no checkpoint */
 export async function decideBegin(
   run: ClaimedRun,
   graph: Graph,
@@ -36,9 +36,10 @@ export async function decideBegin(
 async function hasStopped(run: ClaimedRun, graph: Graph, snapshot: StateSnapshot): Promise<boolean> {
   if (snapshot.next.length === 0) return true;
   if (snapshot.tasks.some((task) => (task.interrupts?.length ?? 0) > 0)) return true;
-  const { interrupt_before: before, interrupt_after: after } = run.payload;
+  const before = run.payload.interrupt_before ?? graph.interruptBefore;
+  const after = run.payload.interrupt_after ?? graph.interruptAfter;
   if (guards(before, snapshot.next)) return true;
-  if (!after || !snapshot.parentConfig) return false;
+  if (!after?.length || !snapshot.parentConfig) return false;
   // The checkpoint doesn't name the nodes that led to it; its parent names them as next.
   const parent = await graph.getState(snapshot.parentConfig);
   return guards(after, parent.next);

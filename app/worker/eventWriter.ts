@@ -3,10 +3,9 @@
  * delay, and under load batches form by themselves. (Measured: a fixed window of 20 ms costs 20 ms at the pace of an LLM
  * and saves nothing; at saturation batches take a sixth of the Redis CPU.)
  */
+import type { Persist } from "../redis/persist.js";
 import type { Attempts, NewEvent } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
-import type { Log } from "../telemetry/log.js";
-import { persist } from "./persist.js";
 
 const BATCH_EVENTS = 64;
 /** What a run may hold that Redis has not acknowledged; beyond it the graph's stream is not read on. */
@@ -26,8 +25,8 @@ export class EventWriter {
     private readonly attempts: Attempts,
     private readonly run: ClaimedRun,
     private readonly onWord: (word: "lost" | "interrupt") => void,
+    private readonly persist: Persist,
     private readonly signal: AbortSignal,
-    private readonly log: Log,
   ) {}
 
   /** Takes events; resolves when more may come. @throws what made an append fail for good */
@@ -54,7 +53,7 @@ export class EventWriter {
     try {
       while (this.#queue.length > (this.#resting ? BATCH_EVENTS : 0)) {
         const batch = this.#queue.slice(0, BATCH_EVENTS);
-        const word = await persist(() => this.attempts.append(this.run, this.#first, batch), this.signal, this.log);
+        const word = await this.persist(() => this.attempts.append(this.run, this.#first, batch), this.signal);
         this.#queue = this.#queue.slice(batch.length);
         this.#queueBytes -= batch.reduce((sum, event) => sum + event.data.length, 0);
         this.#first += batch.length;

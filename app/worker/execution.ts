@@ -6,20 +6,22 @@
  */
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import { type Graph, type Graphs, type RunControl, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
+import { isAway } from "../redis/away.js";
+import type { Persist } from "../redis/persist.js";
 import type { Attempts, Outcome } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
 import { decideBegin } from "./begin.js";
 import { EventWriter } from "./eventWriter.js";
 import { ended, errorEvent, failed } from "./outcome.js";
-import { persist } from "./persist.js";
-import { graphInput, runConfig } from "./runConfig.js";
+import { atNewest, graphInput, type RunConfig, runConfig } from "./runConfig.js";
 import { StreamEvents } from "./streamEvents.js";
 
 export interface ExecutionDeps {
   attempts: Attempts;
   graphs: Graphs;
   checkpointer: Checkpointer;
+  persist: Persist;
   runTimeoutSeconds: number;
   log: Log;
 }
@@ -41,14 +43,19 @@ class RunTimeout extends Error {
   }
 }
 
+function reasonOf(error: unknown): string {
+  return error instanceof Stopped || isAway(error) ? error.message : error instanceof Error ? error.name : typeof error;
+}
+
 export class Execution {
   readonly #graphSignal = new AbortController();
   /** Ends what is tried for the run on Redis: nothing of it would be kept. */
   readonly #writeSignal = new AbortController();
   readonly #control: RunControl;
+  #drainRequested = false;
   readonly #events: StreamEvents;
   readonly #writer: EventWriter;
-  readonly #config: ReturnType<typeof runConfig>;
+  readonly #config: RunConfig;
   readonly #log: Log;
 
   constructor(
@@ -60,7 +67,7 @@ export class Execution {
     this.#control = new deps.graphs.runtime.RunControl();
     this.#events = new StreamEvents(run.payload.stream_mode, run.payload.stream_subgraphs ?? false);
     const onWord = (word: "lost" | "interrupt") => this.stop(word);
-    this.#writer = new EventWriter(deps.attempts, run, onWord, this.#writeSignal.signal, this.#log);
+    this.#writer = new EventWriter(deps.attempts, run, onWord, deps.persist, this.#writeSignal.signal);
   }
 
   /** Stops the graph through its signal. The first reason counts, but `lost` overrules the others. */
@@ -71,7 +78,14 @@ export class Execution {
 
   /** Asks the graph to stop at its next superstep, where its checkpoint is saved; a run without checkpoints goes on. */
   requestDrain(): void {
-    if (this.run.lifetime !== "delete") this.#control.requestDrain("SIGTERM");
+    if (this.run.lifetime === "delete") return;
+    this.#drainRequested = true;
+    this.#control.requestDrain("SIGTERM");
+  }
+
+  /** Leaves the run to its lease: the process must end, and Redis does not take what is left to write. */
+  abandon(): void {
+    this.#writeSignal.abort(new Stopped("drain"));
   }
 
   /** Resolves when the run has left this worker. Never rejects. */
@@ -84,12 +98,8 @@ export class Execution {
       const word = outcome ? await this.#finish(outcome) : await this.#release();
       this.#log.info({ event: `run_${word}`, status: outcome?.status ?? "pending" }, `run ${word}`);
     } catch (error) {
-      if (this.#writeSignal.signal.aborted) this.#log.warn({ event: "run_lost" }, "another attempt owns the run");
-      else
-        this.#log.error(
-          { event: "run_stuck", reason: String(error) },
-          "could not write the run's end; its lease will expire",
-        );
+      // Either another attempt owns it, or its lease will expire.
+      this.#log.error({ event: "run_left", reason: reasonOf(error) }, "run left without its end");
     } finally {
       clearTimeout(timer);
     }
@@ -101,19 +111,19 @@ export class Execution {
     try {
       const shared = await graphs.get(this.run.graphId, this.#config);
       const graph = withCheckpointer(shared, this.run.lifetime === "delete" ? undefined : checkpointer);
-      const begin = await decideBegin(this.run, graph, checkpointer, this.#config);
-      if (begin.from !== "stopped")
-        await this.#stream(graph, begin.from === "checkpoint" ? null : graphInput(this.run, graphs.runtime));
+      const begin = await decideBegin(this.run, graph, checkpointer, atNewest(this.#config));
+      if (begin.from === "input") await this.#stream(graph, graphInput(this.run, graphs.runtime), this.#config);
+      if (begin.from === "checkpoint") await this.#stream(graph, null, atNewest(this.#config));
       return ended("success", this.#events.answer, await this.#snapshot());
     } catch (error) {
       return await this.#interpret(error);
     }
   }
 
-  async #stream(graph: Graph, input: unknown): Promise<void> {
+  async #stream(graph: Graph, input: unknown, config: RunConfig): Promise<void> {
     const { payload } = this.run;
     const options = {
-      ...this.#config,
+      ...config,
       streamMode: this.#events.graphModes,
       subgraphs: payload.stream_subgraphs ?? false,
       signal: this.#graphSignal.signal,
@@ -146,7 +156,9 @@ export class Execution {
     const { reason } = this.#graphSignal.signal;
     const stopped = reason instanceof Stopped ? reason.reason : undefined;
     if (stopped === "lost") throw error;
-    if (stopped === "drain" || this.deps.graphs.runtime.isDrained(error)) return undefined;
+    // A graph may drain graphs of its own: where this worker did not ask for it, it is the graph's error.
+    const drained = this.#drainRequested && this.deps.graphs.runtime.isDrained(error);
+    if (stopped === "drain" || drained) return undefined;
     if (stopped !== "interrupt") this.#logFailure(stopped ?? error);
 
     const write = (snapshot: StateSnapshot | undefined) => {
@@ -174,7 +186,7 @@ export class Execution {
     await this.#writer.write(errorEvent(outcome));
     const { first, events } = await this.#writer.rest();
     const write = () => this.deps.attempts.finish(this.run, outcome, first, events);
-    return await persist(write, this.#writeSignal.signal, this.#log);
+    return await this.deps.persist(write, this.#writeSignal.signal);
   }
 
   async #release(): Promise<string> {
@@ -183,7 +195,7 @@ export class Execution {
       if (events.length > 0) await this.deps.attempts.append(this.run, first, events);
       return await this.deps.attempts.release(this.run);
     };
-    return await persist(write, this.#writeSignal.signal, this.#log);
+    return await this.deps.persist(write, this.#writeSignal.signal);
   }
 
   /** Where the graph failed, without its message, which may hold what the user sent. */

@@ -6,15 +6,20 @@ import type { NewEvent, Outcome } from "../runs/attempts.js";
 
 /**
  * A graph that came to its end, or was cancelled on its way.
- * @param answer JSON of the latest values that were streamed, with the interrupts that stopped the run
+ * @param streamed JSON of the latest values that were streamed, with the interrupts that stopped the run; undefined: none
  * @param snapshot the thread's state now; a run without checkpoints has none
  * @throws SerializationError when the state is nothing that JSON can hold
  */
-export function ended(status: "success" | "interrupted", answer: string, snapshot: StateSnapshot | undefined): Outcome {
-  if (!snapshot) return { status, threadStatus: "idle", answer };
+export function ended(
+  status: "success" | "interrupted",
+  streamed: string | undefined,
+  snapshot: StateSnapshot | undefined,
+): Outcome {
+  if (!snapshot) return { status, threadStatus: "idle", answer: streamed ?? "{}" };
   const state = stateOf(snapshot);
   // A run that another attempt had brought to its end streamed nothing here: its answer is the thread's state.
-  return { status, threadStatus: threadStatusOf(snapshot), answer: answer === "{}" ? state.values : answer, state };
+  const answered = streamed ?? withInterrupts(state.values, openInterrupts(snapshot));
+  return { status, threadStatus: threadStatusOf(snapshot), answer: answered, state };
 }
 
 /** A graph that threw, or ran out of time; its thread keeps the state that it had reached. */
@@ -27,6 +32,17 @@ export function failed(error: unknown, snapshot: StateSnapshot | undefined): Out
 /** The `error` event, which only a terminal error is. */
 export function errorEvent(outcome: Outcome): NewEvent[] {
   return outcome.error === undefined ? [] : [{ event: "error", data: outcome.error }];
+}
+
+/** An answer shows what its run waits for as `__interrupt__`. @param values JSON @param interrupts JSON of a list, if any */
+export function withInterrupts(values: string, interrupts: string | undefined): string {
+  if (interrupts === undefined || !values.endsWith("}")) return values;
+  return `${values.slice(0, -1)}${values === "{}" ? "" : ","}"__interrupt__":${interrupts}}`;
+}
+
+function openInterrupts(snapshot: StateSnapshot): string | undefined {
+  const open = snapshot.tasks.flatMap((task) => task.interrupts ?? []);
+  return open.length > 0 ? toJson(open) : undefined;
 }
 
 function stateOf(snapshot: StateSnapshot): { values: string; interrupts: string } {

@@ -24,7 +24,7 @@ function destinations(goto: Goto, runtime: Runtime): (string | InstanceType<Runt
  */
 export function runConfig(run: ClaimedRun) {
   const { config = {}, checkpoint, context } = run.payload;
-  const { configurable = {}, recursion_limit: recursionLimit, tags, ...others } = config;
+  const { configurable = {}, recursion_limit: recursionLimit, max_concurrency: maxConcurrency, tags } = config;
   const identity = {
     run_id: run.runId,
     thread_id: run.threadId,
@@ -32,13 +32,13 @@ export function runConfig(run: ClaimedRun) {
     graph_id: run.graphId,
   };
   return {
-    ...others,
     runId: run.runId,
     runName: run.graphId,
     ...(tags && { tags }),
     ...(recursionLimit !== undefined && { recursionLimit }),
+    ...(maxConcurrency !== undefined && { maxConcurrency }),
     ...(context !== undefined && context !== null && { context }),
-    metadata: { ...run.metadata, ...identity },
+    metadata: { ...config.metadata, ...run.metadata, ...identity },
     configurable: {
       ...withoutInternals(configurable),
       ...withoutInternals(checkpoint ?? {}),
@@ -46,6 +46,15 @@ export function runConfig(run: ClaimedRun) {
       ...writtenBy(run),
     },
   };
+}
+
+export type RunConfig = ReturnType<typeof runConfig>;
+
+/** For going on where the run is, wherever it began. */
+export function atNewest(config: RunConfig): RunConfig {
+  const began = ["checkpoint_id", "checkpoint_ns", "checkpoint_map"];
+  const configurable = Object.entries(config.configurable).filter(([name]) => !began.includes(name));
+  return { ...config, configurable: Object.fromEntries(configurable) as RunConfig["configurable"] };
 }
 
 /** Names that begin so are LangGraph's and ours: a client that set one could put another checkpointer under its run. */

@@ -1,4 +1,4 @@
-/** The runs that a worker executes, at most `size` at once. */
+/** The runs that a worker executes, at most `size` at once, by the nonce of their claim. */
 export class Slots<T = unknown> {
   readonly #held = new Map<string, T>();
   #wake: () => void = () => {};
@@ -9,20 +9,20 @@ export class Slots<T = unknown> {
     return this.#held.size;
   }
 
-  get(id: string): T | undefined {
-    return this.#held.get(id);
+  get(owner: string): T | undefined {
+    return this.#held.get(owner);
   }
 
   values(): T[] {
     return [...this.#held.values()];
   }
 
-  take(id: string, execution: T): void {
-    this.#held.set(id, execution);
+  take(owner: string, execution: T): void {
+    this.#held.set(owner, execution);
   }
 
-  release(id: string): void {
-    this.#held.delete(id);
+  release(owner: string): void {
+    this.#held.delete(owner);
     this.#wake();
   }
 

@@ -6,6 +6,7 @@
 import { toEventData } from "../graphs/eventData.js";
 import { toJson } from "../graphs/serialize.js";
 import type { NewEvent } from "../runs/attempts.js";
+import { withInterrupts } from "./outcome.js";
 
 /** Modes of clients that `graph.stream` has under the same name; `messages-tuple` and `messages` are both its `messages`. */
 const OWN_MODES = ["values", "updates", "custom", "debug", "tasks", "checkpoints", "tools"];
@@ -40,18 +41,17 @@ export class StreamEvents {
     return this.#modes.has("events");
   }
 
-  /** What wait and join answer: the latest values, with the interrupts that stopped the run as `__interrupt__`. */
-  get answer(): string {
-    const values = this.#valuesJson ?? "{}";
-    if (this.#interruptsJson === undefined || !values.endsWith("}")) return values;
-    const separator = values === "{}" ? "" : ",";
-    return `${values.slice(0, -1)}${separator}"__interrupt__":${this.#interruptsJson}}`;
+  /** What wait and join answer; undefined when no values came. */
+  get answer(): string | undefined {
+    if (this.#valuesJson === undefined && this.#interruptsJson === undefined) return undefined;
+    return withInterrupts(this.#valuesJson ?? "{}", this.#interruptsJson);
   }
 
   /** @param namespace of the graph that streamed it; empty for the root */
   convert(namespace: string[], mode: string, chunk: unknown): NewEvent[] {
     if (namespace.length > 0 && !this.subgraphs) return [];
-    const named = (name: string) => [name, ...namespace].join("|");
+    // A line break in a node's name would end the event's line on the way.
+    const named = (name: string) => [name, ...namespace].join("|").replace(/[\r\n]/g, " ");
     if (mode === "messages") return this.#message(chunk, named);
     const data = toJson(toEventData(mode, chunk));
     if (mode === "values" && namespace.length === 0) this.#keep(chunk, data);

@@ -4,6 +4,7 @@ import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import type { Graphs } from "../graphs/load.js";
 import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
+import type { Persist } from "../redis/persist.js";
 import { Attempts, type Attention } from "../runs/attempts.js";
 import { hearCancels } from "../runs/control.js";
 import type { ClaimedRun } from "../runs/types.js";
@@ -13,6 +14,9 @@ import { Execution } from "./execution.js";
 import { startHeartbeat } from "./heartbeat.js";
 import { Slots } from "./slots.js";
 
+/** After the drain's deadline, what Redis gets to take the runs back. */
+const HAND_BACK_MS = 3_000;
+
 export interface WorkerDeps {
   commands: Redis;
   blocking: Redis;
@@ -20,6 +24,7 @@ export interface WorkerDeps {
   keys: Keys;
   graphs: Graphs;
   checkpointer: Checkpointer;
+  persist: Persist;
   settings: {
     runsPerWorker: number;
     leaseMs: number;
@@ -48,15 +53,12 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
 
   const onRun = (run: ClaimedRun) => {
     const execution = new Execution(run, { ...deps, attempts, runTimeoutSeconds: settings.runTimeoutSeconds });
-    const done = execution.done().finally(() => slots.release(run.runId));
-    slots.take(run.runId, { execution, done });
+    const done = execution.done().finally(() => slots.release(run.owner));
+    slots.take(run.owner, { execution, done });
   };
-  const onAttention = ({ runId, word }: Attention) => slots.get(runId)?.execution.stop(word);
+  const onAttention = ({ owner, word }: Attention) => slots.get(owner)?.execution.stop(word);
 
-  await hearCancels(deps.subscriber, deps.keys, (attention, owner) => {
-    // A cancel of an attempt that this worker lost must not stop the one that it holds.
-    if (slots.get(attention.runId)?.execution.run.owner === owner) onAttention(attention);
-  });
+  await hearCancels(deps.subscriber, deps.keys, onAttention);
   const stopHeartbeat = startHeartbeat({
     attempts,
     heartbeatMs: settings.heartbeatMs,
@@ -86,7 +88,11 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
       ]);
       deadline.abort();
       for (const { execution } of slots.values()) execution.stop("drain");
+      const handedBack = setTimeout(() => {
+        for (const { execution } of slots.values()) execution.abandon();
+      }, HAND_BACK_MS);
       await all;
+      clearTimeout(handedBack);
       stopHeartbeat();
     },
   };

@@ -130,7 +130,7 @@ describe("bodies", () => {
     expect([binary.status, await detailOf(binary)]).toEqual([422, "body: invalid UTF-8"]);
     const deep = `{"assistant_id":"echo","input":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
     const nested = await post(`${url}/runs`, deep);
-    expect([nested.status, await detailOf(nested)]).toEqual([422, "body: nested too deeply"]);
+    expect([nested.status, await detailOf(nested)]).toEqual([422, "body: nested more than 200 deep"]);
     expect((await fetch(`${url}/runs`, { method: "POST", headers, body: "" })).status).toBe(422);
     expect(runs.accepted).toEqual([]);
   });
@@ -189,7 +189,7 @@ describe("refusals", () => {
     const [line = ""] = lines;
     expect(JSON.parse(line)).toMatchObject({
       requestId: response.headers.get("x-request-id"),
-      stack: expect.stringMatching(/TypeError: a bug\n\s+at /),
+      stack: expect.stringMatching(/^TypeError\n\s+at /),
     });
     expect(line).not.toContain("a secret");
   });

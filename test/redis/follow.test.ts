@@ -95,6 +95,46 @@ describe("following a run", () => {
   });
 });
 
+describe("a stream that is gone", () => {
+  const xranges = async () => {
+    const calls = /cmdstat_xrange:calls=(\d+)/.exec(await core.admin.info("commandstats"))?.[1];
+    return Number(calls ?? 0);
+  };
+
+  test("a reader that comes back after its events expired is told the end, and does not ask for ever", async () => {
+    const { run, follow, claimed } = await followed();
+    const reader = follow[Symbol.asyncIterator]();
+    await reader.next();
+    await core.attempts.append(claimed, 1, numbered(1, 1, 200_000));
+    await core.attempts.finish(claimed, success, 2, []);
+    await core.redis.del(core.keys.of(run.threadId, "events", run.runId));
+    const before = await xranges();
+    expect((await reader.next()).value).toMatchObject([{ event: "end", data: success.answer }]);
+    expect((await reader.next()).done).toBe(true);
+    expect((await xranges()) - before).toBeLessThanOrEqual(2);
+  });
+
+  test("of a run that goes on it tells what comes, and no end", async () => {
+    const { run, follow, claimed } = await followed();
+    follow.close();
+    await core.redis.del(core.keys.of(run.threadId, "events", run.runId));
+    const joined = collect(await core.runs.follow(run.threadId, run.runId, "start"));
+    await core.attempts.append(claimed, 1, numbered(1, 1));
+    await core.attempts.finish(claimed, success, 2, []);
+    expect(ids(await joined)).toEqual(["1-1", "1-2"]);
+  });
+
+  test("of a run that left nothing it ends with a refusal", async () => {
+    const { follow, claimed } = await followed();
+    const reader = follow[Symbol.asyncIterator]();
+    await reader.next();
+    await core.admin.flushall();
+    await core.admin.call("CLIENT", "KILL", "TYPE", "pubsub");
+    await expect(reader.next()).rejects.toMatchObject({ reason: "run_missing" });
+    expect(await core.attempts.append(claimed, 1, numbered(1, 1))).toBe("lost");
+  });
+});
+
 describe("joining late", () => {
   test("from the start, after an id, and from now on", async () => {
     const { run, claimed, follow } = await followed();
@@ -109,6 +149,14 @@ describe("joining late", () => {
     expect(ids(start)).toEqual(idsTo(502));
     expect(ids(after)).toEqual(idsTo(502).slice(491));
     expect(ids(now)).toEqual(["1-501", "1-502"]);
+  });
+
+  test("whatever id it names, the internal first event stays inside", async () => {
+    const { run, claimed, follow } = await followed();
+    follow.close();
+    await core.attempts.finish(claimed, success, 1, []);
+    const events = await collect(await core.runs.follow(run.threadId, run.runId, { after: "0-0" }));
+    expect(ids(events)).toEqual(["1-0", "1-1"]);
   });
 
   test("a run that has ended answers with its end", async () => {

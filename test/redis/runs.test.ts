@@ -1,7 +1,8 @@
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { partitionOf } from "../../app/redis/partitions.js";
-import { type Core, newRun, startCore, success } from "../support/core.js";
+import { scripts } from "../../app/runs/scripts.js";
+import { type Core, collect, newRun, startCore, success } from "../support/core.js";
 
 let core: Core;
 beforeAll(async () => {
@@ -33,6 +34,48 @@ describe("accepting a run", () => {
     expect(await core.runs.enqueue(run)).toMatchObject({ runId, status: "error" });
     await expect(core.runs.enqueue({ ...run, requestHash: "other" })).rejects.toMatchObject({ reason: "id_reused" });
     expect((await core.attempts.claim(partitionOf(runId), ["echo"], 1, 1000)).runs).toEqual([]);
+  });
+
+  test("a given id names one request, whichever thread and partition it goes to", async () => {
+    const runId = uuid();
+    const requests = Array.from({ length: 40 }, (_, at) => newRun({ runId, idIsGiven: true, requestHash: `${at}` }));
+    const answers = await Promise.allSettled(requests.map((run) => core.runs.enqueue(run)));
+    expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+
+  test("a given id whose request was refused may be used again", async () => {
+    const refused = newRun({ idIsGiven: true, ifNotExists: "reject" });
+    await expect(core.runs.enqueue(refused)).rejects.toMatchObject({ reason: "thread_missing" });
+    expect((await core.admin.keys("*")).filter((key) => key.includes(refused.runId))).toEqual([]);
+    await core.runs.enqueue({ ...refused, ifNotExists: "create", requestHash: "mended" });
+  });
+
+  test("a stateless run can't take the id of a thread, and its own thread takes no other run", async () => {
+    const thread = newRun();
+    await core.runs.enqueue(thread);
+    const clash = newRun({ runId: thread.threadId, threadId: thread.threadId, lifetime: "delete" });
+    await expect(core.runs.enqueue(clash)).rejects.toMatchObject({ reason: "id_taken" });
+
+    const runId = uuid();
+    await core.runs.enqueue(newRun({ runId, threadId: runId, lifetime: "delete" }));
+    const intruder = newRun({ threadId: runId, ifNotExists: "reject" });
+    await expect(core.runs.enqueue(intruder)).rejects.toMatchObject({ reason: "thread_missing" });
+  });
+
+  test("when Redis is full new runs are refused, and accepted ones reach their end", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    await core.admin.config("SET", "maxmemory", "1");
+    try {
+      await expect(core.runs.enqueue(newRun())).rejects.toThrow("OOM");
+      const claimed = await core.claim(run.threadId);
+      expect(await core.attempts.append(claimed, 1, [{ event: "values", data: "{}" }])).toBe("kept");
+      expect(await core.attempts.heartbeat(partitionOf(run.threadId), [claimed], 30_000)).toEqual([]);
+      expect(await core.attempts.finish(claimed, success, 2, [])).toBe("ended");
+    } finally {
+      await core.admin.config("SET", "maxmemory", "0");
+    }
+    expect(await statusOf(run)).toBe("success");
   });
 
   test("a missing thread is refused, and nothing is left behind", async () => {
@@ -112,7 +155,7 @@ describe("the fence", () => {
     expect(await core.attempts.finish(first, success, 1, [])).toBe("lost");
     expect(await core.attempts.release(first)).toBe("lost");
     expect(await core.attempts.heartbeat(partitionOf(run.threadId), [first], 1000)).toEqual([
-      { runId: run.runId, word: "lost" },
+      { owner: first.owner, word: "lost" },
     ]);
     expect(await core.attempts.append(second, 1, [event])).toBe("kept");
     expect(await core.attempts.finish(second, success, 2, [])).toBe("ended");
@@ -135,6 +178,17 @@ describe("the fence", () => {
 });
 
 describe("leases", () => {
+  test("a claim whose answer was lost is answered again, and costs no attempt", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const leases = core.keys.in(partitionOf(run.threadId), "leases");
+    const ask = (again: 0 | 1) => scripts.claim.run(core.redis, leases, 1, "nonce", 30_000, again, "echo");
+    const [, lost] = (await ask(0)) as [number, string[]];
+    const [, found] = (await ask(1)) as [number, string[]];
+    expect(found.slice(0, 7)).toEqual(lost.slice(0, 7));
+    expect(await core.runs.get(run.threadId, run.runId)).toMatchObject({ attempt: 1, status: "running" });
+  });
+
   test("the third lost worker ends a run with an error, and the next run of the thread starts", async () => {
     const run = newRun();
     const next = newRun({ threadId: run.threadId });
@@ -212,11 +266,28 @@ describe("cancelling", () => {
     await core.runs.cancel(run.threadId, run.runId);
     expect(await core.attempts.append(claimed, 1, [{ event: "values", data: "{}" }])).toBe("interrupt");
     expect(await core.attempts.heartbeat(partitionOf(run.threadId), [claimed], 1000)).toEqual([
-      { runId: run.runId, word: "interrupt" },
+      { owner: claimed.owner, word: "interrupt" },
     ]);
     expect(await core.attempts.finish(claimed, success, 2, [])).toBe("ended");
     expect(await statusOf(run)).toBe("interrupted");
     expect(await core.attempts.append(claimed, 3, [{ event: "values", data: "{}" }])).toBe("lost");
+  });
+
+  test("a graph that fails while it is stopped leaves no error", async () => {
+    const run = newRun();
+    const follow = await core.runs.follow(run.threadId, run.runId, "new");
+    await core.runs.enqueue(run);
+    const claimed = await core.claim(run.threadId);
+    await core.runs.cancel(run.threadId, run.runId);
+    const error = '{"error":"Error","message":"aborted"}';
+    const failure = { status: "error", threadStatus: "error", answer: `{"__error__":${error}}`, error } as const;
+    await core.attempts.finish(claimed, failure, 1, [{ event: "error", data: error }]);
+    const events = await collect(follow);
+    expect(events.map(({ id, event, data }) => [id, event, data])).toEqual([
+      ["1-0", "metadata", expect.any(String)],
+      ["1-1", "end", "{}"],
+    ]);
+    expect(await threadOf(run.threadId)).toMatchObject({ status: "interrupted" });
   });
 
   test("an owner that does not answer is overruled within a second", async () => {

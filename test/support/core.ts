@@ -68,6 +68,7 @@ export async function startCore(): Promise<Core> {
 export function newRun(given: Partial<NewRun> = {}): NewRun {
   return {
     runId: uuid(),
+    idIsGiven: false,
     threadId: uuid(),
     assistantId: "eb6db400-e3c8-5d06-a834-015cb89efe69",
     graphId: "echo",

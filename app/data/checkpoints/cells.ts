@@ -17,11 +17,13 @@ export interface Cell {
 
 const DIGEST_BYTES = 32;
 const NOTHING = Buffer.alloc(0);
+const NULL = Buffer.from("null");
 
 /** Call it before the first `await`: graphs may change their state in place afterwards. */
 export async function encode(serde: Serializer, value: unknown): Promise<Cell> {
   const [type, bytes] = await serde.dumpsTyped(value);
-  return { type, bytes };
+  // What JSON has no text for, such as a function, comes out empty, and could not be read again.
+  return { type, bytes: type === "json" && bytes.length === 0 ? NULL : bytes };
 }
 
 /** Decodes a copy: bytes from Redis are a view of a larger buffer, and several cells may name one blob. */

@@ -25,5 +25,5 @@ if status ~= 'running' then return 'run_ended' end
 
 redis.call('HSET', KEYS[1], 'cancel', action)
 redis.call('ZADD', key('cancels'), 'NX', now + tonumber(grace_ms), run)
-redis.call('SPUBLISH', key('control'), action .. ' ' .. run .. ' ' .. owner)
+redis.call('SPUBLISH', key('control'), action .. ' ' .. owner)
 return 'requested'

@@ -3,10 +3,10 @@
 
   KEYS  1 thread  hash
   ARGV  1 metadata (JSON object)
-  Returns  1 when it was created, 0 when it existed
+  Returns  {1 when it was created or 0 when it existed, field, value, … of the thread}
 ]]
 --- @include "base"
 --- @include "thread"
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-create_thread(KEYS[1], ARGV[1])
-return 1
+local created = redis.call('EXISTS', KEYS[1]) == 0
+if created then create_thread(KEYS[1], ARGV[1], 'thread') end
+return { created and 1 or 0, unpack(redis.call('HGETALL', KEYS[1])) }

@@ -11,12 +11,14 @@
        10 metadata     JSON     11 payload  JSON    12 requestHash
        13 metadata of a thread that is created, JSON
   Returns  {'accepted', createdMs} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
+           | {'id_taken'} (a stateless run can't have its own thread: one with its id exists)
            | {'thread_missing'} | {'thread_busy', active run}
   Holds  I5 (order), I12 (what is refused leaves nothing behind)
 ]]
 --- @include "base"
 --- @include "thread"
 --- @include "queue"
+--- @include "expired"
 local run, thread, graph, assistant, lifetime, strategy, if_missing = unpack(ARGV, 1, 7)
 local due = now + tonumber(ARGV[8])
 local resumable, metadata, payload, request_hash, thread_metadata = unpack(ARGV, 9, 13)
@@ -36,13 +38,17 @@ if known then
   return { 'id_reused' }
 end
 
-local exists = redis.call('EXISTS', thread_key) == 1
+local thread_lifetime = redis.call('HGET', thread_key, 'lifetime')
+local exists = thread_lifetime ~= false
+if exists and lifetime ~= 'thread' then return { 'id_taken' } end
+-- The thread of a stateless run goes with it: it can have no other run.
+if thread_lifetime == 'delete' then return { 'thread_missing' } end
 if not exists and if_missing ~= 'create' then return { 'thread_missing' } end
 if exists and strategy == 'reject' and tonumber(redis.call('HGET', thread_key, 'open')) > 0 then
   return { 'thread_busy', redis.call('HGET', thread_key, 'active') }
 end
 
-if not exists then create_thread(thread_key, thread_metadata) end
+if not exists then create_thread(thread_key, thread_metadata, lifetime) end
 promote_due()
 local place = string.format('%012d', redis.call('HINCRBY', thread_key, 'accepted', 1))
 redis.call('HINCRBY', thread_key, 'open', 1)
@@ -52,6 +58,7 @@ redis.call('HSET', KEYS[1], 'thread_id', thread, 'graph_id', graph, 'assistant_i
   'status', 'pending', 'created_at', now, 'updated_at', now, 'due', due, 'place', place,
   'attempt', 0, 'failures', 0, 'owner', '', 'cancel', '', 'last', '0-1')
 redis.call('ZADD', key('runs', thread), now, place .. ':' .. run)
+forget_expired(thread)
 redis.call('XADD', events, '0-1', 'e', 'enqueued', 'n', 0, 'd', request_hash)
 
 if due > now then redis.call('ZADD', key('delayed'), due, run)

@@ -9,7 +9,7 @@
         9 values         JSON, the thread's state, or '' to leave it   10 interrupts  JSON, with values
        11 error          JSON {error, message}, or ''
        12… name, data of the events not yet stored
-  Returns  'ended', also when this owner had ended it before | 'lost'
+  Returns  'ended', also when this owner had ended it before | 'lost', also when the run left no record
   Holds  I1 (one terminal status), I3
 ]]
 --- @include "base"
@@ -24,7 +24,14 @@ end
 
 local fields = redis.call('HMGET', KEYS[1], unpack(end_fields))
 local events = unstored(attempt, first, fields[3], { unpack(ARGV, 12) })
-if redis.call('HGET', KEYS[1], 'cancel') ~= '' then status = 'interrupted' end
+if redis.call('HGET', KEYS[1], 'cancel') ~= '' then
+  if status == 'error' then
+    -- Stopping made it fail, or it failed while it was stopped: its client asked for the stop.
+    if #events > 0 and events[#events][2] == 'error' then table.remove(events) end
+    answer, thread_status, failure = values ~= '' and values or '{}', 'interrupted', ''
+  end
+  status = 'interrupted'
+end
 end_run(run, fields, events, {
   status = status,
   by = owner,

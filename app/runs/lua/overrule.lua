@@ -3,7 +3,7 @@
 
   KEYS  1 run
   ARGV  1 run id
-  Returns  'ended' | 'settled' (there was nothing to overrule)
+  Returns  'ended' | 'not_needed'
   Holds  I7
 ]]
 --- @include "base"
@@ -12,6 +12,6 @@
 --- @include "end_run"
 --- @include "cancelled"
 local status, cancel = unpack(redis.call('HMGET', KEYS[1], 'status', 'cancel'))
-if status ~= 'running' or cancel == '' then return 'settled' end
+if status ~= 'running' or cancel == '' then return 'not_needed' end
 end_cancelled(ARGV[1])
 return 'ended'
