@@ -19,7 +19,7 @@ import { type Profile, profiles } from "./profiles.js";
 /** Name of the project and namespace of its keys. */
 const project = "switchyard";
 /** The folder of Pulumi.yaml. */
-const root = fileURLToPath(new URL("..", import.meta.url));
+export const root = fileURLToPath(new URL("..", import.meta.url));
 
 export type Nat = "none" | "single" | "perAz";
 

@@ -1,6 +1,7 @@
 /** What runs: an image to build or one that is ready, and the agents' environment. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { repositoryArn } from "../ecr.js";
 import { environmentName, isReserved, looksSecret } from "../environment.js";
 import type { StackValues } from "./values.js";
 
@@ -29,7 +30,7 @@ export function readImage(values: StackValues, root: string, internet: boolean):
   if (ready !== undefined) {
     if (agents !== undefined) values.refuse("image", ready, `agents (${agents}) is given too; keep one of them`);
     if (npmToken !== undefined) values.problem(`${values.project}:npmToken: with image nothing is built; remove it`);
-    if (!internet && ecrRepository(ready) === undefined)
+    if (!internet && repositoryArn(ready) === undefined)
       values.refuse("image", ready, "with internet false it must be in Amazon ECR: nothing else can be reached");
     return { ready };
   }
@@ -38,13 +39,6 @@ export function readImage(values: StackValues, root: string, internet: boolean):
   if (!existsSync(join(folder, "langgraph.json")))
     values.refuse("agents", agents, `it must be a folder with a langgraph.json; there is none in ${folder}`);
   return { agents: folder, npmToken };
-}
-
-/** Account, region and name of a repository in ECR, or undefined for an image elsewhere. */
-export function ecrRepository(image: string): { account: string; region: string; name: string } | undefined {
-  const match = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+\/([\w./-]+)@/.exec(image);
-  const [, account = "", region = "", name = ""] = match ?? [];
-  return match === null ? undefined : { account, region, name };
 }
 
 export function readSecrets(values: StackValues): Record<string, SecretSource> {
