@@ -15,6 +15,7 @@ import { type RedisConfig, readRedis } from "./config/redis.js";
 import { isObject, StackValues } from "./config/values.js";
 import { type FargateSize, fargateCpus, fargateMemories, fargateSize } from "./fargateSizes.js";
 import { type Profile, profiles } from "./profiles.js";
+import { refusal } from "./refusal.js";
 
 /** Name of the project and namespace of its keys. */
 const project = "switchyard";
@@ -91,7 +92,7 @@ export function parseConfig(stack: string, all: Record<string, string>, isSecret
     environment: readEnvironment(values, secrets),
   };
   if (values.problems.length > 0)
-    throw new pulumi.RunError(`The configuration of stack ${stack} can't be used:\n${values.problems.join("\n")}`);
+    throw refusal(`The configuration of stack ${stack} can't be used:\n${values.problems.join("\n")}`);
   return config;
 }
 

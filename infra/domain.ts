@@ -3,9 +3,9 @@
  * first resource, because a stack that can't have its certificate would stop half made.
  */
 import * as route53 from "@pulumi/aws/route53/index.js";
-import { RunError } from "@pulumi/pulumi";
 import type { Domain } from "./components/loadBalancer.js";
 import type { EdgeConfig } from "./config/edge.js";
+import { refusal } from "./refusal.js";
 
 /** @throws RunError when there is neither a certificate nor a zone */
 export async function findDomain({ domain, certificateArn }: EdgeConfig): Promise<Domain | undefined> {
@@ -22,7 +22,7 @@ async function zoneOf(domain: string): Promise<string> {
     const zone = await lookUp(labels.slice(first).join("."));
     if (zone !== undefined) return zone;
   }
-  throw new RunError(
+  throw refusal(
     `switchyard:domain is ${JSON.stringify(domain)}; this account has no public Route 53 zone for it. ` +
       "Create one, or set switchyard:certificateArn to an issued certificate and make the DNS record yourself",
   );

@@ -112,10 +112,17 @@ function block(values: Values, references: Map<string, string>): Values {
   const entries = Object.entries(values).flatMap(([key, value]) => {
     if (value === undefined || value === null || key.startsWith("__")) return [];
     if (maps.includes(key)) return [[key, value]];
+    if (key === "containerDefinitions") return [[snake(key), containers(value)]];
     const isBlocks = Array.isArray(value) && value.length > 0 && value.every(isValues);
     return [[isBlocks ? singular(snake(key)) : snake(key), translated(value, references)]];
   });
   return Object.fromEntries(entries);
+}
+
+/** Checkov reads containers as objects, and takes a setting for given wherever its name stands, so false ones go. */
+function containers(json: unknown): unknown {
+  const parsed: unknown = JSON.parse(String(json), (_, value: unknown) => (value === false ? undefined : value));
+  return parsed;
 }
 
 function translated(value: unknown, references: Map<string, string>): unknown {

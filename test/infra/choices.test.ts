@@ -1,0 +1,192 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { secretMark } from "../../infra/engine/cloud.js";
+import { type Recording, resourceOf, resourcesOf } from "../../infra/engine/recording.js";
+import { SecretText } from "../../infra/engine/stackFiles.js";
+import { isValues } from "../../infra/engine/wire.js";
+import { contentHash, copyProject } from "../../infra/imageContent.js";
+import { containerOf, pathsOf, program } from "./support.js";
+
+const digest = `sha256:${"a".repeat(64)}`;
+const workers = (recording: Recording) =>
+  containerOf(resourceOf(recording, "aws:ecs/taskDefinition:TaskDefinition", "workers"));
+const cacheOf = (recording: Recording) =>
+  resourceOf(recording, "aws:elasticache/replicationGroup:ReplicationGroup", "cache").inputs;
+
+describe("Valkey", () => {
+  test("holds runs and evicts none, speaks TLS, and knows one user with what the app needs", async () => {
+    const dev = await program("dev");
+    expect(cacheOf(dev)).toMatchObject({
+      engine: "valkey",
+      transitEncryptionEnabled: true,
+      transitEncryptionMode: "required",
+      atRestEncryptionEnabled: true,
+      numCacheClusters: 1,
+    });
+    expect(
+      pathsOf(resourceOf(dev, "aws:elasticache/parameterGroup:ParameterGroup", "cache-valkey8").inputs, "noeviction"),
+    ).toHaveLength(1);
+    const users = resourcesOf(dev, "aws:elasticache/user:User").map(({ inputs }) => [
+      inputs.userName,
+      inputs.accessString,
+    ]);
+    expect(Object.fromEntries(users)).toEqual({
+      app: "on ~{sw:* ~sw:* &{sw:* &sw:* +@all -@dangerous +info +role",
+      default: "off -@all",
+    });
+  });
+
+  test("that must lose nothing is a durable cluster, and the app is told", async () => {
+    const durable = await program("prod", { cacheTier: "durable", restoreFrom: "before" });
+    expect(cacheOf(durable)).toMatchObject({
+      engineVersion: "9.0",
+      clusterMode: "enabled",
+      durability: "sync",
+      multiAzEnabled: true,
+      snapshotName: "before",
+    });
+    expect(
+      pathsOf(
+        resourceOf(durable, "aws:elasticache/parameterGroup:ParameterGroup", "cache-valkey9").inputs,
+        "cluster-enabled",
+      ),
+    ).toHaveLength(1);
+    expect(workers(durable).environment).toMatchObject({
+      REDIS_URL: "rediss://clustercfg.cache-0a1b2c3.cache.us-east-1.amazonaws.com:6379",
+      REDIS_CLUSTER: "true",
+    });
+    expect(durable.outputs.loss).toContain("nothing that was acknowledged");
+  });
+
+  test("gets a new password while the one before stays valid: the user first, then the secret, then the tasks", async () => {
+    const [first, second] = await Promise.all([program("dev"), program("dev", { redisPasswordGeneration: 2 })]);
+    const passwords = (recording: Recording) =>
+      resourceOf(recording, "aws:elasticache/user:User", "cache-app").inputs.passwords;
+    const password = (generation: number) => `${secretMark}-cache-password-${generation}`.padEnd(64, "0");
+    expect(passwords(first)).toEqual([password(1), password(0)]);
+    expect(passwords(second)).toEqual([password(2), password(1)]);
+    const secret = resourceOf(second, "aws:secretsmanager/secretVersion:SecretVersion", "cache-password");
+    expect(secret.inputs.secretString).toBe(password(2));
+    expect(secret.dependencies).toContain(resourceOf(second, "aws:elasticache/user:User", "cache-app").urn);
+    expect(resourceOf(second, "aws:ecs/taskDefinition:TaskDefinition", "workers").dependencies).toContain(secret.urn);
+  });
+
+  test("that is there already is adopted: no cache, its login apart, and keys under the stack's name", async () => {
+    const redisUrl = new SecretText(`rediss://team:${secretMark}@10.9.0.4:6380`);
+    const adopted = await program("dev", { redisUrl });
+    expect(adopted.resources.filter(({ type }) => type.startsWith("aws:elasticache/"))).toEqual([]);
+    const { environment, secrets, all } = workers(adopted);
+    expect(environment).toMatchObject({
+      REDIS_URL: "rediss://10.9.0.4:6380",
+      REDIS_USERNAME: "team",
+      KEY_PREFIX: "dev",
+    });
+    expect(secrets.REDIS_PASSWORD).toContain(":secret:redis-password");
+    expect(pathsOf(all, secretMark)).toEqual([]);
+    expect(
+      resourceOf(adopted, "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "workers-redis").inputs,
+    ).toMatchObject({ cidrIpv4: "10.9.0.4/32", fromPort: 6380 });
+  });
+});
+
+describe("the edge", () => {
+  test("without a domain speaks HTTP and says who can't come in, and how to", async () => {
+    const dev = await program("dev");
+    expect(resourceOf(dev, "aws:lb/listener:Listener", "balancer").inputs).toMatchObject({
+      port: 80,
+      protocol: "HTTP",
+    });
+    expect(dev.outputs.url).toMatch(/^http:\/\/balancer-/);
+    expect(dev.outputs.access).toContain("pulumi config set --path 'allowedCidrs[0]'");
+    expect(dev.outputs.try).toContain('-H "x-api-key: $(pulumi stack output apiKey --show-secrets)"');
+  });
+
+  test("with a domain of the account's zone makes the certificate and the record, and no port 80", async () => {
+    const prod = await program("prod", { allowedCidrs: ["0.0.0.0/0"] });
+    const listeners = resourcesOf(prod, "aws:lb/listener:Listener");
+    expect(listeners.map(({ inputs }) => [inputs.port, inputs.protocol])).toEqual([[443, "HTTPS"]]);
+    expect(listeners[0]?.inputs.certificateArn).toContain("certificate");
+    const records = resourcesOf(prod, "aws:route53/record:Record").map(({ inputs }) => [
+      inputs.zoneId,
+      inputs.name,
+      inputs.type,
+    ]);
+    expect(records).toContainEqual(["Z-example.com", "agents.example.com", "A"]);
+    expect(prod.outputs).toMatchObject({ url: "https://agents.example.com", access: "Open to 0.0.0.0/0" });
+  });
+
+  test("with a certificate asks for no zone, and names the record to make", async () => {
+    const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d";
+    const prod = await program("prod", { certificateArn }, { zones: [] });
+    expect(resourceOf(prod, "aws:lb/listener:Listener", "balancer").inputs).toMatchObject({ certificateArn });
+    expect(prod.resources.filter(({ type }) => /acm|route53/.test(type))).toEqual([]);
+    expect(prod.outputs.dnsRecord).toMatch(/agents\.example\.com CNAME balancer-\S+\.elb\.amazonaws\.com$/);
+  });
+
+  test("that is internal stands in the private subnets", async () => {
+    const internal = await program("dev", { scheme: "internal", allowedCidrs: ["10.0.0.0/8"] });
+    const { inputs } = resourceOf(internal, "aws:lb/loadBalancer:LoadBalancer", "balancer");
+    expect(inputs.internal).toBe(true);
+    expect(pathsOf(inputs.subnets, "network-private-")).toHaveLength(2);
+  });
+});
+
+describe("the image", () => {
+  let project: string;
+  beforeAll(() => {
+    project = mkdtempSync(join(tmpdir(), "agents-"));
+    for (const folder of ["src", "node_modules/left-pad", ".git"])
+      mkdirSync(join(project, folder), { recursive: true });
+    for (const file of ["langgraph.json", "package.json", "src/agent.ts", ".env", "src/.env.local", ".git/HEAD"])
+      writeFileSync(join(project, file), file);
+  });
+  afterAll(() => rmSync(project, { recursive: true }));
+
+  test("that is ready needs no Docker, no repository, and rights only where it lies", async () => {
+    const uri = `999988887777.dkr.ecr.us-east-1.amazonaws.com/team/agents@${digest}`;
+    const ready = await program("dev", { image: uri });
+    expect(ready.resources.filter(({ type }) => /^(docker-build|aws:ecr)/.test(type))).toEqual([]);
+    expect(workers(ready).all.image).toBe(uri);
+    const { policy } = resourceOf(ready, "aws:iam/rolePolicy:RolePolicy", "workers-execution").inputs;
+    expect(policy).toContain('"arn:aws:ecr:us-east-1:999988887777:repository/team/agents"');
+  });
+
+  test("is built from the app and your agents, pushed under the hash of both, and pinned before the services roll", async () => {
+    const npmToken = new SecretText(`${secretMark}-npm`);
+    const built = await program("dev", { agents: project, npmToken });
+    const image = resourceOf(built, "docker-build:index:Image", "agents");
+    expect(image.inputs).toMatchObject({
+      push: true,
+      buildOnPreview: false,
+      platforms: ["linux/amd64"],
+      context: { location: ".." },
+      dockerfile: { location: "../app/Dockerfile" },
+      secrets: { NPM_TOKEN: `${secretMark}-npm` },
+    });
+    expect(String(image.inputs.tags)).toMatch(/^\d+\.dkr\.ecr\.[\w.-]+\/agents-0a1b2c3:dev-[0-9a-f]{16}-[0-9a-f]{16}$/);
+    expect(image.secretPaths).toEqual(expect.arrayContaining(["secrets", "registries[0].password"]));
+    for (const role of ["servers", "workers"])
+      expect(resourceOf(built, "aws:ecs/taskDefinition:TaskDefinition", role).dependencies).toContain(image.urn);
+    const { context } = image.inputs;
+    const named =
+      isValues(context) && isValues(context.named) && isValues(context.named.agents) ? context.named.agents : {};
+    expect(named.location).toMatch(/^\.\.\/node_modules\/\.cache\/switchyard\/agents-[0-9a-f]{16}$/);
+  });
+
+  test("never holds .env files, node_modules or .git", () => {
+    const cache = mkdtempSync(join(tmpdir(), "cache-"));
+    try {
+      const copy = copyProject(project, cache);
+      expect(contentHash(copy)).toBe(contentHash(project));
+      const before = contentHash(project);
+      writeFileSync(join(project, ".env"), "OTHER=1");
+      expect(contentHash(project)).toBe(before);
+      writeFileSync(join(project, "src/agent.ts"), "changed");
+      expect(copyProject(project, cache)).not.toBe(copy);
+    } finally {
+      rmSync(cache, { recursive: true });
+    }
+  });
+});

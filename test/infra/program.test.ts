@@ -1,0 +1,209 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { nameSuffix } from "../../infra/engine/cloud.js";
+import { type RecordedResource, type Recording, resourceOf, resourcesOf } from "../../infra/engine/recording.js";
+import { isValues, type Values } from "../../infra/engine/wire.js";
+import { attempt, program } from "./support.js";
+
+const stacks = ["dev", "staging", "prod"] as const;
+const recordings = new Map<string, Recording>();
+
+beforeAll(async () => {
+  await Promise.all(stacks.map(async (stack) => recordings.set(stack, await program(stack))));
+});
+
+function recorded(stack: string): Recording {
+  const recording = recordings.get(stack);
+  if (recording === undefined) throw new Error(`stack ${stack} was not run`);
+  return recording;
+}
+
+describe.each(stacks)("stack %s", (stack) => {
+  test("every resource has its parent, and everything on AWS belongs to a component", () => {
+    const { resources } = recorded(stack);
+    const byUrn = new Map(resources.map((resource) => [resource.urn, resource]));
+    for (const { urn, type, custom, parent } of resources) {
+      if (type === "pulumi:pulumi:Stack") continue;
+      const owner = byUrn.get(parent ?? "");
+      expect(owner, `${urn} has no parent`).toBeDefined();
+      if (custom) expect(owner?.type, `${urn} stands alone`).not.toBe("pulumi:pulumi:Stack");
+    }
+  });
+
+  test("a preview, which knows no output yet, shows the same resources", async () => {
+    const preview = await program(stack, {}, { preview: true });
+    expect(urns(preview)).toEqual(urns(recorded(stack)));
+  });
+
+  test("everything that takes tags says whose it is", () => {
+    const tagged = recorded(stack).resources.filter(({ inputs }) => isValues(inputs.tags));
+    for (const { urn, inputs } of tagged)
+      expect(inputs.tags, urn).toMatchObject({ Project: "switchyard", Stack: stack });
+    for (const type of ["aws:ec2/subnet:Subnet", "aws:ecs/service:Service", "aws:lb/loadBalancer:LoadBalancer"])
+      expect(tagged.map((resource) => resource.type)).toContain(type);
+  });
+});
+
+describe("replicas", () => {
+  test("follow the stack and change nothing else", async () => {
+    const more = await program("prod", { servers: 7, workers: 9 });
+    expect(resourceOf(more, "aws:ecs/service:Service", "servers").inputs.desiredCount).toBe(7);
+    expect(resourceOf(more, "aws:ecs/service:Service", "workers").inputs.desiredCount).toBe(9);
+    expect(withoutCounts(more)).toEqual(withoutCounts(recorded("prod")));
+  });
+
+  test.each([
+    ["dev", 2, 2],
+    ["staging", 2, 2],
+    ["prod", 3, 4],
+  ])("of %s are %i servers and %i workers", (stack, servers, workers) => {
+    const counts = resourcesOf(recorded(stack), "aws:ecs/service:Service").map(({ name, inputs }) => [
+      name,
+      inputs.desiredCount,
+    ]);
+    expect(Object.fromEntries(counts)).toEqual({ servers, workers });
+  });
+});
+
+describe("names", () => {
+  /** Characters that AWS allows. */
+  const limits: Record<string, number> = {
+    "aws:cloudwatch/eventRule:EventRule": 64,
+    "aws:cloudwatch/logGroup:LogGroup": 512,
+    "aws:ec2/securityGroup:SecurityGroup": 255,
+    "aws:ecr/repository:Repository": 256,
+    "aws:ecs/cluster:Cluster": 255,
+    "aws:ecs/service:Service": 255,
+    "aws:ecs/taskDefinition:TaskDefinition": 255,
+    "aws:elasticache/parameterGroup:ParameterGroup": 255,
+    "aws:elasticache/replicationGroup:ReplicationGroup": 40,
+    "aws:elasticache/subnetGroup:SubnetGroup": 255,
+    "aws:elasticache/user:User": 40,
+    "aws:elasticache/userGroup:UserGroup": 40,
+    "aws:iam/role:Role": 64,
+    "aws:iam/rolePolicy:RolePolicy": 128,
+    "aws:lb/loadBalancer:LoadBalancer": 32,
+    "aws:lb/targetGroup:TargetGroup": 32,
+    "aws:s3/bucket:Bucket": 63,
+    "aws:secretsmanager/secret:Secret": 512,
+    "aws:sns/topic:Topic": 256,
+  };
+
+  test.each(["dev", "Team.A_".padEnd(100, "x")])("of a stack named %s break no limit", async (name) => {
+    const { resources } = await program("staging", {}, { name });
+    const seen = new Set<string>();
+    for (const resource of resources) {
+      const limit = limits[resource.type];
+      if (limit === undefined) continue;
+      seen.add(resource.type);
+      expect(physicalName(resource).length, resource.urn).toBeLessThanOrEqual(limit);
+    }
+    expect([...seen].sort()).toEqual(Object.keys(limits).sort());
+    const image = resources.find(({ type }) => type === "docker-build:index:Image");
+    const [tag] = Array.isArray(image?.inputs.tags) ? image.inputs.tags : [];
+    expect(String(tag).split(":").at(-1)).toMatch(/^[A-Za-z0-9_][\w.-]{0,127}$/);
+  });
+
+  test("nothing that AWS may have to replace has a fixed one", () => {
+    for (const type of [
+      "aws:lb/targetGroup:TargetGroup",
+      "aws:lb/loadBalancer:LoadBalancer",
+      "aws:ecs/service:Service",
+    ])
+      for (const { inputs } of resourcesOf(recorded("prod"), type)) expect(inputs).not.toHaveProperty("name");
+  });
+
+  test("are the same in every stack, so that a stack's history is one", () => {
+    const shared = (stack: string) =>
+      new Set(
+        recorded(stack)
+          .resources.filter(({ custom }) => custom)
+          .map(({ name }) => name),
+      );
+    const missing = [...shared("dev")].filter((name) => !shared("prod").has(name));
+    expect(missing).toEqual([]);
+  });
+});
+
+describe("what a profile protects", () => {
+  test("dev goes with one destroy", () => {
+    const dev = recorded("dev");
+    expect(dev.resources.filter(({ protect }) => protect)).toEqual([]);
+    expect(resourceOf(dev, "aws:lb/loadBalancer:LoadBalancer", "balancer").inputs.enableDeletionProtection).toBe(false);
+    expect(resourceOf(dev, "aws:s3/bucket:Bucket", "access-logs").inputs.forceDestroy).toBe(true);
+    expect(resourceOf(dev, "aws:ecr/repository:Repository", "agents").inputs.forceDelete).toBe(true);
+    for (const { inputs } of resourcesOf(dev, "aws:secretsmanager/secret:Secret"))
+      expect(inputs.recoveryWindowInDays).toBe(0);
+    expect(cacheOf(dev).inputs).not.toHaveProperty("finalSnapshotIdentifier");
+  });
+
+  test.each(["staging", "prod"])("%s keeps its data", (stack) => {
+    const kept = recorded(stack);
+    expect(kept.resources.filter(({ protect }) => protect).map(({ name }) => name)).toEqual(["cache"]);
+    expect(cacheOf(kept).inputs.finalSnapshotIdentifier).toMatch(/^switchyard-\w+-final-[0-9a-f]{8}$/);
+    expect(resourceOf(kept, "aws:lb/loadBalancer:LoadBalancer", "balancer").inputs.enableDeletionProtection).toBe(true);
+    expect(resourceOf(kept, "aws:s3/bucket:Bucket", "access-logs").inputs.forceDestroy).toBe(false);
+  });
+
+  test("the log group of Container Insights is ours, so a retention holds and nothing stays behind", () => {
+    expect(resourceOf(recorded("dev"), "aws:cloudwatch/logGroup:LogGroup", "cluster-insights").inputs).toMatchObject({
+      name: `/aws/ecs/containerinsights/cluster${nameSuffix}/performance`,
+      retentionInDays: 7,
+    });
+  });
+});
+
+describe("time limits", () => {
+  test("reach the load balancer, the containers and Pulumi", () => {
+    const prod = recorded("prod");
+    expect(resourceOf(prod, "aws:lb/loadBalancer:LoadBalancer", "balancer").inputs.idleTimeout).toBe(600);
+    expect(resourceOf(prod, "aws:lb/targetGroup:TargetGroup", "balancer-servers").inputs.deregistrationDelay).toBe(60);
+    expect(resourceOf(recorded("dev"), "aws:lb/targetGroup:TargetGroup", "balancer-servers").inputs).toMatchObject({
+      deregistrationDelay: 10,
+    });
+    expect(resourceOf(prod, "aws:ecs/service:Service", "workers").timeouts.delete).toBe("2310s");
+    expect(cacheOf(prod).timeouts.create).toBe("3600s");
+  });
+
+  test("servers are waited for, workers are not; both roll back", () => {
+    for (const [name, wait] of Object.entries({ servers: true, workers: false }))
+      expect(resourceOf(recorded("prod"), "aws:ecs/service:Service", name).inputs).toMatchObject({
+        waitForSteadyState: wait,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+      });
+  });
+});
+
+describe("bad input stops the program before its first resource", () => {
+  test.each<[string, Values, string]>([
+    ["an impossible size", { serverCpu: 512, serverMemory: 512 }, "switchyard:serverMemory"],
+    ["a key that nobody knows", { replicas: 3 }, "switchyard:replicas is no key"],
+    ["a tag instead of a digest", { image: "ghcr.io/me/agents:1" }, "switchyard:image"],
+    ["a domain without a zone", { plainHttp: false, domain: "agents.example.org" }, "switchyard:certificateArn"],
+  ])("%s", async (_, changes, message) => {
+    const { exitCode, errors, resources } = await attempt("dev", changes);
+    expect(exitCode).not.toBe(0);
+    expect(errors.join("\n")).toContain(message);
+    expect(errors.join("\n")).not.toContain("    at ");
+    expect(resources.map(({ type }) => type)).toEqual(["pulumi:pulumi:Stack"]);
+  });
+});
+
+function urns({ resources }: Recording): string[] {
+  return resources.map(({ urn }) => urn).sort();
+}
+
+function cacheOf(recording: Recording): RecordedResource {
+  return resourceOf(recording, "aws:elasticache/replicationGroup:ReplicationGroup", "cache");
+}
+
+/** Inputs of all resources by urn; the counts of services are left out. */
+function withoutCounts({ resources }: Recording): Record<string, Values> {
+  return Object.fromEntries(resources.map(({ urn, inputs }) => [urn, { ...inputs, desiredCount: undefined }]));
+}
+
+/** The name that AWS would see: one that was given, or the logical name with Pulumi's suffix. */
+function physicalName({ name, inputs }: RecordedResource): string {
+  const { family, userId, userGroupId } = inputs;
+  const given = [inputs.name, family, userId, userGroupId].find((each) => typeof each === "string");
+  return typeof given === "string" ? given : name + nameSuffix;
+}
