@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
 import { parseConfig } from "../../infra/config.js";
-import { SecretText, stackConfig } from "../../infra/engine/stackFiles.js";
+import { SecretText, stackConfig, stackNames } from "../../infra/engine/stackFiles.js";
 import { fargateCpus, fargateMemories } from "../../infra/fargateSizes.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -48,6 +49,35 @@ describe("the stack files", () => {
       secrets: {},
       environment: {},
     });
+  });
+});
+
+describe("a stack of the user's own", () => {
+  test("is known by its file, and what only its owner can decrypt is a secret", () => {
+    const folder = mkdtempSync(join(tmpdir(), "stack-"));
+    try {
+      copyFileSync(join(root, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+      writeFileSync(
+        join(folder, "Pulumi.mine.yaml"),
+        stringify({
+          encryptionsalt: "v1:salt",
+          config: {
+            "aws:region": "eu-west-1",
+            "switchyard:domain": "agents.example.com",
+            "switchyard:redisUrl": { secure: "v1:url" },
+            "switchyard:secrets": { OPENAI_API_KEY: { secure: "v1:key" }, THEIRS: { secure: "v1:other" } },
+          },
+        }),
+      );
+      expect(stackNames(folder)).toEqual(["mine"]);
+      const { values, secretKeys } = stackConfig(folder, "mine");
+      expect(secretKeys.sort()).toEqual(["switchyard:redisUrl", "switchyard:secrets"]);
+      const mine = parseConfig("mine", values, (key) => secretKeys.includes(key));
+      expect(Object.keys(mine.secrets)).toEqual(["OPENAI_API_KEY", "THEIRS"]);
+      expect(mine).toMatchObject({ region: "eu-west-1", profile: "dev", servers: { count: 2 } });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

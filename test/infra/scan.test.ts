@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { type RecordedResource, type Recording, resourceOf } from "../../infra/engine/recording.js";
 import { type Findings, installCheckov, runCheckov } from "../../infra/scan/checkov.js";
 import { judge, type Skip } from "../../infra/scan/judge.js";
@@ -75,6 +77,17 @@ describe("the scan", () => {
     const strange = { ...resourceOf(prod, "aws:s3/bucket:Bucket", "access-logs"), type: "aws:s3/bucketV9:BucketV9" };
     expect(() => toTerraform([strange])).toThrow("aws:s3/bucketV9:BucketV9");
   });
+});
+
+test("a machine without Python is told what to install", async () => {
+  const cache = mkdtempSync(join(tmpdir(), "cache-"));
+  vi.stubEnv("PATH", cache);
+  try {
+    await expect(installCheckov(cache, () => {})).rejects.toThrow("Python 3.9 or newer with venv");
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(cache, { recursive: true });
+  }
 });
 
 describe("a skip", () => {
