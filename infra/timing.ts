@@ -48,7 +48,7 @@ export interface Timing {
 const stopSeconds = 120;
 /** Well under the 4000 s that an ALB allows, and long enough for clients that pool connections. */
 const idleSeconds = 600;
-/** A worker that is never idle drops its protection for so long (docs/architecture.md, deploys). */
+/** A worker that is never idle lets its protection lapse for so long, so that a deploy can end. */
 const protectionLapseSeconds = 90;
 /** Placing a task, pulling the image, two health checks: minutes where all is well, and then half as much again. */
 const startSeconds = 600;

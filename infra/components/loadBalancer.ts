@@ -36,7 +36,7 @@ export interface LoadBalancerArgs {
 /** The API's name, with a certificate for it or the Route 53 zone to make the certificate and the DNS record in. */
 export type Domain = { name: string; certificateArn: string } | { name: string; zoneId: string };
 
-/** Cost: about $17 a month and $0.008 an hour for each LCU of load. */
+/** Cost: about $16 a month and $0.008 an hour for each LCU of load. */
 export class LoadBalancer extends ComponentResource {
   readonly url: Output<string>;
   /** What a CNAME of the domain must point to. */

@@ -6,7 +6,7 @@
 import * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import * as ec2 from "@pulumi/aws/ec2/index.js";
 import * as iam from "@pulumi/aws/iam/index.js";
-import * as awsx from "@pulumi/awsx";
+import { Vpc, type VpcArgs } from "@pulumi/awsx/ec2/vpc.js";
 import {
   ComponentResource,
   type ComponentResourceOptions,
@@ -35,7 +35,7 @@ export interface NetworkArgs {
   /** Days that flow logs are kept, or undefined to record none. About $0.50 a GB. */
   flowLogDays: number | undefined;
   transform?: {
-    vpc?: Transform<awsx.ec2.VpcArgs>;
+    vpc?: Transform<VpcArgs>;
     endpoint?: Transform<ec2.VpcEndpointArgs>;
     flowLog?: Transform<ec2.FlowLogArgs>;
   };
@@ -81,9 +81,9 @@ export class Network extends ComponentResource {
     this.registerOutputs({ vpcId: this.vpcId });
   }
 
-  private vpc(name: string): awsx.ec2.Vpc {
+  private vpc(name: string): Vpc {
     const { region, nat, transform } = this.args;
-    const args: awsx.ec2.VpcArgs = {
+    const args: VpcArgs = {
       cidrBlock: "10.0.0.0/16",
       numberOfAvailabilityZones: 2,
       enableDnsHostnames: true,
@@ -94,7 +94,7 @@ export class Network extends ComponentResource {
       vpcEndpointStrategy: "Auto",
       vpcEndpointSpecs: [{ serviceName: `com.amazonaws.${region}.s3`, vpcEndpointType: "Gateway" }],
     };
-    return new awsx.ec2.Vpc(name, transformed(args, transform?.vpc), {
+    return new Vpc(name, transformed(args, transform?.vpc), {
       parent: this,
       // Tasks ask for a public address where they need one; nothing else that is started there by accident gets one.
       transforms: [noPublicAddresses],

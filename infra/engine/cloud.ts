@@ -77,6 +77,7 @@ const special: Record<string, Attributes> = {
     arn: `arn:aws:secretsmanager:${region}:${account}:secret:${physical}-AbCdEf`,
   }),
   "aws:secretsmanager/secretVersion:SecretVersion": ({ name }) => ({ versionId: `version-of-${name}` }),
+  "aws:sns/topic:Topic": (_, physical, region) => ({ arn: `arn:aws:sns:${region}:${account}:${physical}` }),
   "docker-build:index:Image": ({ name }) => ({ digest: `sha256:${Buffer.from(name).toString("hex").padEnd(64, "0")}` }),
   "random:index/randomId:RandomId": () => ({ hex: "0a1b2c3d" }),
   "random:index/randomPassword:RandomPassword": ({ name }) => ({ result: `${secretMark}-${name}`.padEnd(64, "0") }),

@@ -9,7 +9,30 @@ import { isValues } from "../../infra/engine/wire.js";
 import { contentHash, copyProject } from "../../infra/imageContent.js";
 import { containerOf, pathsOf, program } from "./support.js";
 
-const digest = `sha256:${"a".repeat(64)}`;
+const ready = `999988887777.dkr.ecr.us-east-1.amazonaws.com/team/agents@sha256:${"a".repeat(64)}`;
+const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d";
+
+/** Four stacks that make every choice between them; the same run serves several tests. */
+const trial = () => program("dev");
+const durable = () => program("prod", { cacheTier: "durable", restoreFrom: "before", certificateArn }, { zones: [] });
+const adopting = () => {
+  const redisUrl = new SecretText(`rediss://team:${secretMark}@10.9.0.4:6380`);
+  return program("dev", { redisUrl, image: ready, scheme: "internal", allowedCidrs: ["10.0.0.0/8"] });
+};
+const own = (agents: string) => {
+  const npmToken = new SecretText(`${secretMark}-npm`);
+  return program("prod", { agents, npmToken, allowedCidrs: ["0.0.0.0/0"] });
+};
+
+let project: string;
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), "agents-"));
+  for (const folder of ["src", "node_modules/left-pad", ".git"]) mkdirSync(join(project, folder), { recursive: true });
+  for (const file of ["langgraph.json", "package.json", "src/agent.ts", ".env", "src/.env.local", ".git/HEAD"])
+    writeFileSync(join(project, file), file);
+});
+afterAll(() => rmSync(project, { recursive: true }));
+
 const workers = (recording: Recording) =>
   containerOf(resourceOf(recording, "aws:ecs/taskDefinition:TaskDefinition", "workers"));
 const cacheOf = (recording: Recording) =>
@@ -17,7 +40,7 @@ const cacheOf = (recording: Recording) =>
 
 describe("Valkey", () => {
   test("holds runs and evicts none, speaks TLS, and knows one user with what the app needs", async () => {
-    const dev = await program("dev");
+    const dev = await trial();
     expect(cacheOf(dev)).toMatchObject({
       engine: "valkey",
       transitEncryptionEnabled: true,
@@ -39,8 +62,8 @@ describe("Valkey", () => {
   });
 
   test("that must lose nothing is a durable cluster, and the app is told", async () => {
-    const durable = await program("prod", { cacheTier: "durable", restoreFrom: "before" });
-    expect(cacheOf(durable)).toMatchObject({
+    const prod = await durable();
+    expect(cacheOf(prod)).toMatchObject({
       engineVersion: "9.0",
       clusterMode: "enabled",
       durability: "sync",
@@ -49,19 +72,19 @@ describe("Valkey", () => {
     });
     expect(
       pathsOf(
-        resourceOf(durable, "aws:elasticache/parameterGroup:ParameterGroup", "cache-valkey9").inputs,
+        resourceOf(prod, "aws:elasticache/parameterGroup:ParameterGroup", "cache-valkey9").inputs,
         "cluster-enabled",
       ),
     ).toHaveLength(1);
-    expect(workers(durable).environment).toMatchObject({
+    expect(workers(prod).environment).toMatchObject({
       REDIS_URL: "rediss://clustercfg.cache-0a1b2c3.cache.us-east-1.amazonaws.com:6379",
       REDIS_CLUSTER: "true",
     });
-    expect(durable.outputs.loss).toContain("nothing that was acknowledged");
+    expect(prod.outputs.loss).toContain("nothing that was acknowledged");
   });
 
   test("gets a new password while the one before stays valid: the user first, then the secret, then the tasks", async () => {
-    const [first, second] = await Promise.all([program("dev"), program("dev", { redisPasswordGeneration: 2 })]);
+    const [first, second] = await Promise.all([trial(), program("dev", { redisPasswordGeneration: 2 })]);
     const passwords = (recording: Recording) =>
       resourceOf(recording, "aws:elasticache/user:User", "cache-app").inputs.passwords;
     const password = (generation: number) => `${secretMark}-cache-password-${generation}`.padEnd(64, "0");
@@ -74,8 +97,7 @@ describe("Valkey", () => {
   });
 
   test("that is there already is adopted: no cache, its login apart, and keys under the stack's name", async () => {
-    const redisUrl = new SecretText(`rediss://team:${secretMark}@10.9.0.4:6380`);
-    const adopted = await program("dev", { redisUrl });
+    const adopted = await adopting();
     expect(adopted.resources.filter(({ type }) => type.startsWith("aws:elasticache/"))).toEqual([]);
     const { environment, secrets, all } = workers(adopted);
     expect(environment).toMatchObject({
@@ -93,7 +115,7 @@ describe("Valkey", () => {
 
 describe("the edge", () => {
   test("without a domain speaks HTTP and says who can't come in, and how to", async () => {
-    const dev = await program("dev");
+    const dev = await trial();
     expect(resourceOf(dev, "aws:lb/listener:Listener", "balancer").inputs).toMatchObject({
       port: 80,
       protocol: "HTTP",
@@ -104,7 +126,7 @@ describe("the edge", () => {
   });
 
   test("with a domain of the account's zone makes the certificate and the record, and no port 80", async () => {
-    const prod = await program("prod", { allowedCidrs: ["0.0.0.0/0"] });
+    const prod = await own(project);
     const listeners = resourcesOf(prod, "aws:lb/listener:Listener");
     expect(listeners.map(({ inputs }) => [inputs.port, inputs.protocol])).toEqual([[443, "HTTPS"]]);
     expect(listeners[0]?.inputs.certificateArn).toContain("certificate");
@@ -118,44 +140,30 @@ describe("the edge", () => {
   });
 
   test("with a certificate asks for no zone, and names the record to make", async () => {
-    const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d";
-    const prod = await program("prod", { certificateArn }, { zones: [] });
+    const prod = await durable();
     expect(resourceOf(prod, "aws:lb/listener:Listener", "balancer").inputs).toMatchObject({ certificateArn });
     expect(prod.resources.filter(({ type }) => /acm|route53/.test(type))).toEqual([]);
     expect(prod.outputs.dnsRecord).toMatch(/agents\.example\.com CNAME balancer-\S+\.elb\.amazonaws\.com$/);
   });
 
   test("that is internal stands in the private subnets", async () => {
-    const internal = await program("dev", { scheme: "internal", allowedCidrs: ["10.0.0.0/8"] });
-    const { inputs } = resourceOf(internal, "aws:lb/loadBalancer:LoadBalancer", "balancer");
+    const { inputs } = resourceOf(await adopting(), "aws:lb/loadBalancer:LoadBalancer", "balancer");
     expect(inputs.internal).toBe(true);
     expect(pathsOf(inputs.subnets, "network-private-")).toHaveLength(2);
   });
 });
 
 describe("the image", () => {
-  let project: string;
-  beforeAll(() => {
-    project = mkdtempSync(join(tmpdir(), "agents-"));
-    for (const folder of ["src", "node_modules/left-pad", ".git"])
-      mkdirSync(join(project, folder), { recursive: true });
-    for (const file of ["langgraph.json", "package.json", "src/agent.ts", ".env", "src/.env.local", ".git/HEAD"])
-      writeFileSync(join(project, file), file);
-  });
-  afterAll(() => rmSync(project, { recursive: true }));
-
   test("that is ready needs no Docker, no repository, and rights only where it lies", async () => {
-    const uri = `999988887777.dkr.ecr.us-east-1.amazonaws.com/team/agents@${digest}`;
-    const ready = await program("dev", { image: uri });
-    expect(ready.resources.filter(({ type }) => /^(docker-build|aws:ecr)/.test(type))).toEqual([]);
-    expect(workers(ready).all.image).toBe(uri);
-    const { policy } = resourceOf(ready, "aws:iam/rolePolicy:RolePolicy", "workers-execution").inputs;
+    const adopted = await adopting();
+    expect(adopted.resources.filter(({ type }) => /^(docker-build|aws:ecr)/.test(type))).toEqual([]);
+    expect(workers(adopted).all.image).toBe(ready);
+    const { policy } = resourceOf(adopted, "aws:iam/rolePolicy:RolePolicy", "workers-execution").inputs;
     expect(policy).toContain('"arn:aws:ecr:us-east-1:999988887777:repository/team/agents"');
   });
 
   test("is built from the app and your agents, pushed under the hash of both, and pinned before the services roll", async () => {
-    const npmToken = new SecretText(`${secretMark}-npm`);
-    const built = await program("dev", { agents: project, npmToken });
+    const built = await own(project);
     const image = resourceOf(built, "docker-build:index:Image", "agents");
     expect(image.inputs).toMatchObject({
       push: true,
@@ -165,7 +173,9 @@ describe("the image", () => {
       dockerfile: { location: "../app/Dockerfile" },
       secrets: { NPM_TOKEN: `${secretMark}-npm` },
     });
-    expect(String(image.inputs.tags)).toMatch(/^\d+\.dkr\.ecr\.[\w.-]+\/agents-0a1b2c3:dev-[0-9a-f]{16}-[0-9a-f]{16}$/);
+    expect(String(image.inputs.tags)).toMatch(
+      /^\d+\.dkr\.ecr\.[\w.-]+\/agents-0a1b2c3:prod-[0-9a-f]{16}-[0-9a-f]{16}$/,
+    );
     expect(image.secretPaths).toEqual(expect.arrayContaining(["secrets", "registries[0].password"]));
     for (const role of ["servers", "workers"])
       expect(resourceOf(built, "aws:ecs/taskDefinition:TaskDefinition", role).dependencies).toContain(image.urn);

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { nameSuffix } from "../../infra/engine/cloud.js";
 import { type RecordedResource, type Recording, resourceOf, resourcesOf } from "../../infra/engine/recording.js";
 import { isValues, type Values } from "../../infra/engine/wire.js";
-import { attempt, program } from "./support.js";
+import { attempt, pathsOf, program } from "./support.js";
 
 const stacks = ["dev", "staging", "prod"] as const;
 const recordings = new Map<string, Recording>();
@@ -29,17 +29,34 @@ describe.each(stacks)("stack %s", (stack) => {
     }
   });
 
-  test("a preview, which knows no output yet, shows the same resources", async () => {
-    const preview = await program(stack, {}, { preview: true });
-    expect(urns(preview)).toEqual(urns(recorded(stack)));
-  });
-
   test("everything that takes tags says whose it is", () => {
     const tagged = recorded(stack).resources.filter(({ inputs }) => isValues(inputs.tags));
     for (const { urn, inputs } of tagged)
       expect(inputs.tags, urn).toMatchObject({ Project: "switchyard", Stack: stack });
     for (const type of ["aws:ec2/subnet:Subnet", "aws:ecs/service:Service", "aws:lb/loadBalancer:LoadBalancer"])
       expect(tagged.map((resource) => resource.type)).toContain(type);
+  });
+});
+
+test.each(["dev", "prod"])("a preview of %s, which knows no output yet, shows the same resources", async (stack) => {
+  const preview = await program(stack, {}, { preview: true });
+  expect(urns(preview)).toEqual(urns(recorded(stack)));
+});
+
+describe("tasks", () => {
+  test.each([
+    ["dev", "public", true, 0],
+    ["staging", "private", false, 1],
+    ["prod", "private", false, 2],
+  ])("of %s run in %s subnets, and the cache in isolated ones", (stack, kind, assignPublicIp, gateways) => {
+    const recording = recorded(stack);
+    expect(resourcesOf(recording, "aws:ec2/natGateway:NatGateway")).toHaveLength(gateways);
+    for (const { inputs } of resourcesOf(recording, "aws:ecs/service:Service")) {
+      expect(inputs.networkConfiguration).toMatchObject({ assignPublicIp });
+      expect(pathsOf(inputs.networkConfiguration, `network-${kind}-`)).toHaveLength(2);
+    }
+    const { inputs } = resourceOf(recording, "aws:elasticache/subnetGroup:SubnetGroup", "cache");
+    expect(pathsOf(inputs, "network-isolated-")).toHaveLength(2);
   });
 });
 
@@ -88,7 +105,7 @@ describe("names", () => {
     "aws:sns/topic:Topic": 256,
   };
 
-  test.each(["dev", "Team.A_".padEnd(100, "x")])("of a stack named %s break no limit", async (name) => {
+  test.each(["staging", "Team.A_".padEnd(100, "x")])("of a stack named %s break no limit", async (name) => {
     const { resources } = await program("staging", {}, { name });
     const seen = new Set<string>();
     for (const resource of resources) {
@@ -177,7 +194,6 @@ describe("bad input stops the program before its first resource", () => {
   test.each<[string, Values, string]>([
     ["an impossible size", { serverCpu: 512, serverMemory: 512 }, "switchyard:serverMemory"],
     ["a key that nobody knows", { replicas: 3 }, "switchyard:replicas is no key"],
-    ["a tag instead of a digest", { image: "ghcr.io/me/agents:1" }, "switchyard:image"],
     ["a domain without a zone", { plainHttp: false, domain: "agents.example.org" }, "switchyard:certificateArn"],
   ])("%s", async (_, changes, message) => {
     const { exitCode, errors, resources } = await attempt("dev", changes);

@@ -9,8 +9,8 @@ import { judge, type Skip } from "../../infra/scan/judge.js";
 import { toTerraform } from "../../infra/scan/terraform.js";
 import { program, root } from "./support.js";
 
-/** Installing Checkov for the first time takes half a minute and more. */
-const patience = 240_000;
+// Installing Checkov for the first time takes half a minute and more.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 describe("npm run scan", () => {
   test("looks at every stack, and nothing fails", async () => {
@@ -21,14 +21,14 @@ describe("npm run scan", () => {
     for (const stack of ["dev", "staging", "prod"])
       expect(lines.find((line) => line.startsWith(`${stack}: resources`))).toBeDefined();
     expect(code).toBe(0);
-  }, 240_000);
+  });
 
   test("takes no arguments", async () => {
     expect(await npmRun("scan", "--stack", "dev")).toMatchObject({
       code: 2,
       lines: [expect.stringContaining("no arguments")],
     });
-  }, 30_000);
+  });
 });
 
 describe("the scan", () => {
@@ -37,7 +37,7 @@ describe("the scan", () => {
   beforeAll(async () => {
     prod = await program("prod");
     checkov = await installCheckov(join(root, "node_modules", ".cache"), () => {});
-  }, patience);
+  });
 
   const findings = async (resources: RecordedResource[]) => await runCheckov(checkov, toTerraform(resources));
   const failing = ({ failed }: Findings) => failed.map(({ check, resource }) => `${check} ${resource}`);

@@ -90,22 +90,6 @@ describe("the network", () => {
     for (const { inputs } of subnets) expect(inputs.mapPublicIpOnLaunch).toBe(false);
   });
 
-  test.each([
-    ["dev", "public", true, 0],
-    ["staging", "private", false, 1],
-    ["prod", "private", false, 2],
-  ])("of %s runs tasks in %s subnets", async (stack, kind, assignPublicIp, gateways) => {
-    const recording = stack === "prod" ? prod : await program(stack);
-    expect(resourcesOf(recording, "aws:ec2/natGateway:NatGateway")).toHaveLength(gateways);
-    for (const { inputs } of resourcesOf(recording, "aws:ecs/service:Service")) {
-      expect(inputs.networkConfiguration).toMatchObject({ assignPublicIp });
-      expect(pathsOf(inputs.networkConfiguration, `network-${kind}-`)).toHaveLength(2);
-    }
-    expect(
-      pathsOf(resourceOf(recording, "aws:elasticache/subnetGroup:SubnetGroup", "cache").inputs, "isolated"),
-    ).toHaveLength(2);
-  });
-
   test("keeps no client on one server", () => {
     expect(resourceOf(prod, "aws:lb/targetGroup:TargetGroup", "balancer-servers").inputs).toMatchObject({
       stickiness: { enabled: false },

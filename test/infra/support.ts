@@ -1,9 +1,13 @@
 /** The program as the tests see it: run by Pulumi's own runner, once for each stack and change. */
 import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
 import type { RecordedResource, Recording } from "../../infra/engine/recording.js";
 import { runProgram } from "../../infra/engine/run.js";
 import { stackConfig } from "../../infra/engine/stackFiles.js";
 import { isValues, type Values } from "../../infra/engine/wire.js";
+
+// A run takes three seconds alone, and many times that beside other suites.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
