@@ -49,22 +49,29 @@ export interface FargateServiceArgs extends ContainerArgs {
 /** What tells one role from the other. */
 export interface FargateRole extends ContainerRole {
   secrets: Partial<Record<OwnName, SecretReference>>;
+  /** Security group whose members call the port; without one nobody does. */
+  caller: Input<string> | undefined;
+  /** Reached besides Redis and port 443. */
+  egress: { cidr: string; port: number }[];
   /** Rights of the code in the container. */
   taskStatements: Statement[];
   taskPolicyArns: string[];
   service: Partial<ecs.ServiceArgs>;
   timeouts: CustomTimeouts;
-  /** What must be there before the first task. */
   after: Resource[];
 }
 
 export class FargateService extends ComponentResource {
-  readonly securityGroupId: Output<string>;
   readonly serviceName: Output<string>;
-  readonly logGroupName: Output<string>;
 
   /** By name in the environment. */
   private readonly secrets: Record<string, SecretReference>;
+  /**
+   * What a task needs and its definition doesn't name: rights, ways through the network, the load balancer. Tasks that
+   * start without them fail, and three failures are what the circuit breaker takes for a bad deployment.
+   */
+  private readonly prerequisites: Resource[];
+  private readonly openWays = new Set<string>();
 
   constructor(
     name: string,
@@ -75,49 +82,71 @@ export class FargateService extends ComponentResource {
     super("switchyard:service:FargateService", name, {}, opts);
     const { password } = args.redis;
     this.secrets = { ...args.secrets, ...(password && { REDIS_PASSWORD: password }), ...role.secrets };
+    this.prerequisites = [args.cluster, args.network, ...role.after];
     const securityGroup = this.securityGroup(name);
     const logs = this.logGroup(name);
     const task = this.taskDefinition(name, logs, this.executionRole(name, logs), this.taskRole(name));
     const service = this.service(name, task, securityGroup);
-    this.securityGroupId = securityGroup.id;
     this.serviceName = service.name;
-    this.logGroupName = logs.name;
     this.registerOutputs({ serviceName: this.serviceName });
   }
 
-  /** Reaches Redis and, on port 443, what the network lets it reach: AWS, and the internet where there is one. */
   private securityGroup(name: string): ec2.SecurityGroup {
-    const { network, redis } = this.args;
     const group = new ec2.SecurityGroup(
       name,
-      { vpcId: network.vpcId, description: `Tasks: ${this.role.command}` },
+      { vpcId: this.args.network.vpcId, description: `Tasks: ${this.role.command}` },
       { parent: this },
     );
-    const egress = (to: string, port: number, target: { cidrIpv4: string } | { prefixListId: Output<string> }) =>
-      new vpc.SecurityGroupEgressRule(
-        `${name}-${to}`,
-        { securityGroupId: group.id, ipProtocol: "tcp", fromPort: port, toPort: port, description: to, ...target },
-        { parent: this },
-      );
-    if ("cidr" in redis.address) egress("redis", redis.address.port, { cidrIpv4: redis.address.cidr });
-    else
-      allowHop(
-        `${name}-redis`,
-        {
-          from: group.id,
-          to: redis.address.securityGroupId,
-          port: redis.address.port,
-          description: `${name} to Valkey`,
-        },
-        this,
-      );
-    if (network.endpoints === undefined) egress("https", 443, { cidrIpv4: "0.0.0.0/0" });
-    else {
-      const { securityGroupId, s3PrefixListId } = network.endpoints;
-      allowHop(`${name}-aws`, { from: group.id, to: securityGroupId, port: 443, description: `${name} to AWS` }, this);
-      egress("s3", 443, { prefixListId: s3PrefixListId });
-    }
+    this.admitCaller(name, group);
+    this.reachRedis(name, group);
+    this.reachServices(name, group);
+    for (const { cidr, port } of this.role.egress)
+      this.allowEgress(`${name}-${cidr.replace("/", "-")}-${port}`, group, port, { cidrIpv4: cidr });
     return group;
+  }
+
+  private admitCaller(name: string, group: ec2.SecurityGroup): void {
+    const { caller, port } = this.role;
+    if (caller === undefined) return;
+    const hop = { from: caller, to: group.id, port, description: `calls to ${name}` };
+    this.prerequisites.push(...allowHop(`${name}-calls`, hop, this));
+  }
+
+  private reachRedis(name: string, group: ec2.SecurityGroup): void {
+    const { address } = this.args.redis;
+    if ("cidr" in address) this.allowEgress(`${name}-redis`, group, address.port, { cidrIpv4: address.cidr });
+    else {
+      const hop = { from: group.id, to: address.securityGroupId, port: address.port, description: `${name} to Valkey` };
+      this.prerequisites.push(...allowHop(`${name}-redis`, hop, this));
+    }
+  }
+
+  /** AWS, and the internet where there is one. */
+  private reachServices(name: string, group: ec2.SecurityGroup): void {
+    const { endpoints } = this.args.network;
+    if (endpoints === undefined) this.allowEgress(`${name}-https`, group, 443, { cidrIpv4: "0.0.0.0/0" });
+    else {
+      const hop = { from: group.id, to: endpoints.securityGroupId, port: 443, description: `${name} to AWS` };
+      this.prerequisites.push(...allowHop(`${name}-aws`, hop, this));
+      this.allowEgress(`${name}-s3`, group, 443, { prefixListId: endpoints.s3PrefixListId });
+    }
+  }
+
+  private allowEgress(
+    name: string,
+    group: ec2.SecurityGroup,
+    port: number,
+    target: { cidrIpv4: string } | { prefixListId: Output<string> },
+  ): void {
+    // AWS refuses a rule that is there already, and a stack may ask for what is open anyway.
+    if ("cidrIpv4" in target) {
+      const way = `${target.cidrIpv4}:${port}`;
+      if (this.openWays.has(way)) return;
+      this.openWays.add(way);
+    }
+    const rule = { ipProtocol: "tcp", fromPort: port, toPort: port, description: "tasks to others" };
+    const args = { ...rule, securityGroupId: group.id, ...target };
+    this.prerequisites.push(new vpc.SecurityGroupEgressRule(name, args, { parent: this }));
   }
 
   private logGroup(name: string): cloudwatch.LogGroup {
@@ -138,13 +167,9 @@ export class FargateService extends ComponentResource {
       ...this.args.image.pull,
       { actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [interpolate`${logs.arn}:*`] },
       { actions: ["secretsmanager:GetSecretValue"], resources: references.map(({ arn }) => arn) },
-      {
-        actions: ["kms:Decrypt"],
-        resources: foreign.map(() => "*").slice(0, 1),
-        conditions: { StringEquals: { "kms:EncryptionContext:SecretARN": foreign } },
-      },
+      ...(foreign.length === 0 ? [] : [decryptSecrets(foreign)]),
     ]);
-    new iam.RolePolicy(`${name}-execution`, { role: role.id, policy }, { parent: this });
+    this.prerequisites.push(new iam.RolePolicy(`${name}-execution`, { role: role.id, policy }, { parent: this }));
     return role;
   }
 
@@ -152,14 +177,15 @@ export class FargateService extends ComponentResource {
   private taskRole(name: string): iam.Role {
     const role = this.iamRole(`${name}-task`);
     const { taskStatements, taskPolicyArns } = this.role;
-    if (taskStatements.length > 0)
-      new iam.RolePolicy(`${name}-task`, { role: role.id, policy: policyDocument(taskStatements) }, { parent: this });
-    for (const policyArn of taskPolicyArns)
-      new iam.RolePolicyAttachment(
-        `${name}-${policyArn.replace(/^.*::/, "").replace(/[:/]+/g, "-")}`,
-        { role: role.name, policyArn },
-        { parent: this },
-      );
+    if (taskStatements.length > 0) {
+      const args = { role: role.id, policy: policyDocument(taskStatements) };
+      this.prerequisites.push(new iam.RolePolicy(`${name}-task`, args, { parent: this }));
+    }
+    for (const policyArn of taskPolicyArns) {
+      const attachment = `${name}-${policyArn.replace(/^.*::/, "").replace(/[:/]+/g, "-")}`;
+      const args = { role: role.name, policyArn };
+      this.prerequisites.push(new iam.RolePolicyAttachment(attachment, args, { parent: this }));
+    }
     return role;
   }
 
@@ -211,8 +237,17 @@ export class FargateService extends ComponentResource {
     };
     return new ecs.Service(name, transformed(args, transform?.service), {
       parent: this,
-      dependsOn: [cluster, ...this.role.after],
+      dependsOn: this.prerequisites,
       customTimeouts: this.role.timeouts,
     });
   }
+}
+
+/** For any key, but only to open these secrets. */
+function decryptSecrets(arns: Input<string>[]): Statement {
+  return {
+    actions: ["kms:Decrypt"],
+    resources: ["*"],
+    conditions: { StringEquals: { "kms:EncryptionContext:SecretARN": arns } },
+  };
 }

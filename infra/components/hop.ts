@@ -3,7 +3,7 @@
  * may send, `to` admits.
  */
 import * as vpc from "@pulumi/aws/vpc/index.js";
-import type { ComponentResource, Input } from "@pulumi/pulumi";
+import type { ComponentResource, Input, Resource } from "@pulumi/pulumi";
 
 export interface Hop {
   /** Security groups. */
@@ -15,8 +15,18 @@ export interface Hop {
 }
 
 /** @param parent owns both rules */
-export function allowHop(name: string, { from, to, port, description }: Hop, parent: ComponentResource): void {
+export function allowHop(name: string, { from, to, port, description }: Hop, parent: ComponentResource): Resource[] {
   const rule = { ipProtocol: "tcp", fromPort: port, toPort: port, description };
-  new vpc.SecurityGroupEgressRule(name, { ...rule, securityGroupId: from, referencedSecurityGroupId: to }, { parent });
-  new vpc.SecurityGroupIngressRule(name, { ...rule, securityGroupId: to, referencedSecurityGroupId: from }, { parent });
+  return [
+    new vpc.SecurityGroupEgressRule(
+      name,
+      { ...rule, securityGroupId: from, referencedSecurityGroupId: to },
+      { parent },
+    ),
+    new vpc.SecurityGroupIngressRule(
+      name,
+      { ...rule, securityGroupId: to, referencedSecurityGroupId: from },
+      { parent },
+    ),
+  ];
 }

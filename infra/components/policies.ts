@@ -7,7 +7,7 @@ export interface Statement {
   conditions?: Record<string, Record<string, Input<Input<string>[] | string>>>;
 }
 
-/** What a role may do. A statement about no resources says nothing and is left out. */
+/** What a role may do. */
 export function policyDocument(statements: Statement[]): Output<string> {
   return jsonStringify({
     Version: "2012-10-17",

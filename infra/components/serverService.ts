@@ -2,7 +2,6 @@
 import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
 import { serverPort } from "../environment.js";
 import { FargateService, type FargateServiceArgs } from "./fargateService.js";
-import { allowHop } from "./hop.js";
 import type { LoadBalancer } from "./loadBalancer.js";
 import type { SecretReference } from "./secretValue.js";
 
@@ -14,7 +13,6 @@ export interface ServerServiceArgs extends FargateServiceArgs {
 
 export class ServerService extends ComponentResource {
   readonly serviceName: Output<string>;
-  readonly logGroupName: Output<string>;
 
   constructor(name: string, args: ServerServiceArgs, opts?: ComponentResourceOptions) {
     super("switchyard:service:ServerService", name, {}, opts);
@@ -31,6 +29,8 @@ export class ServerService extends ComponentResource {
           HTTP_KEEP_ALIVE_TIMEOUT_MS: String(timing.keepAliveMs),
         },
         secrets: { API_KEY_HASHES: args.apiKeyHashes },
+        caller: loadBalancer.securityGroupId,
+        egress: [],
         taskStatements: [],
         taskPolicyArns: [],
         service: {
@@ -47,10 +47,7 @@ export class ServerService extends ComponentResource {
       },
       { parent: this },
     );
-    const hop = { from: loadBalancer.securityGroupId, to: base.securityGroupId, port: serverPort };
-    allowHop(`${name}-requests`, { ...hop, description: "load balancer to servers" }, this);
     this.serviceName = base.serviceName;
-    this.logGroupName = base.logGroupName;
     this.registerOutputs({ serviceName: this.serviceName });
   }
 }

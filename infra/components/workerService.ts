@@ -1,5 +1,4 @@
 /** The workers: they fetch runs from Redis, so nothing reaches them, and a busy one may ask ECS to let it finish. */
-import * as vpc from "@pulumi/aws/vpc/index.js";
 import { ComponentResource, type ComponentResourceOptions, interpolate, type Output } from "@pulumi/pulumi";
 import { healthPort } from "../environment.js";
 import { FargateService, type FargateServiceArgs } from "./fargateService.js";
@@ -15,7 +14,6 @@ export interface WorkerServiceArgs extends FargateServiceArgs {
 
 export class WorkerService extends ComponentResource {
   readonly serviceName: Output<string>;
-  readonly logGroupName: Output<string>;
 
   constructor(name: string, args: WorkerServiceArgs, opts?: ComponentResourceOptions) {
     super("switchyard:service:WorkerService", name, {}, opts);
@@ -33,6 +31,8 @@ export class WorkerService extends ComponentResource {
           PROTECT_MINUTES: String(timing.protectMinutes),
         },
         secrets: {},
+        caller: undefined,
+        egress: args.egress,
         taskStatements: [{ actions: ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], resources: [tasks] }],
         taskPolicyArns: args.policyArns,
         service: {
@@ -46,21 +46,7 @@ export class WorkerService extends ComponentResource {
       },
       { parent: this },
     );
-    for (const { cidr, port } of args.egress)
-      new vpc.SecurityGroupEgressRule(
-        `${name}-${cidr.replace("/", "-")}-${port}`,
-        {
-          securityGroupId: base.securityGroupId,
-          cidrIpv4: cidr,
-          ipProtocol: "tcp",
-          fromPort: port,
-          toPort: port,
-          description: "allowed by the stack",
-        },
-        { parent: this },
-      );
     this.serviceName = base.serviceName;
-    this.logGroupName = base.logGroupName;
     this.registerOutputs({ serviceName: this.serviceName });
   }
 }

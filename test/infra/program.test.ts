@@ -190,6 +190,20 @@ describe("time limits", () => {
   });
 });
 
+test.each(["servers", "workers"])("no task of the %s starts before its rights and its ways are there", (name) => {
+  const prod = recorded("prod");
+  const service = resourceOf(prod, "aws:ecs/service:Service", name);
+  const needed = prod.resources.filter(
+    ({ type, name: other, inputs }) =>
+      (type === "aws:iam/rolePolicy:RolePolicy" && other.startsWith(name)) ||
+      (type.startsWith("aws:vpc/securityGroup") && JSON.stringify(inputs).includes(`securityGroup-${name}`)) ||
+      (type === "aws:cloudwatch/logGroup:LogGroup" && other === "cluster-insights") ||
+      (type === "aws:lb/listener:Listener" && name === "servers"),
+  );
+  expect(needed.length).toBeGreaterThan(5);
+  for (const { urn } of needed) expect(service.dependencies).toContain(urn);
+});
+
 describe("bad input stops the program before its first resource", () => {
   test.each<[string, Values, string]>([
     ["an impossible size", { serverCpu: 512, serverMemory: 512 }, "switchyard:serverMemory"],

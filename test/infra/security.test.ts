@@ -15,7 +15,11 @@ const changes = {
   environment: { LOG_LEVEL: "debug" },
   npmToken: new SecretText(`${secretMark}-npm`),
   workerPolicyArns: ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess", "arn:aws:iam::123456789012:policy/team/read"],
-  workerEgress: [{ cidr: "10.1.0.0/16", port: 5432 }],
+  workerEgress: [
+    { cidr: "10.1.0.0/16", port: 5432 },
+    { cidr: "10.1.0.0/16", port: 5432 },
+    { cidr: "0.0.0.0/0", port: 443 },
+  ],
 };
 
 let prod: Recording;
