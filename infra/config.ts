@@ -97,7 +97,7 @@ export function parseConfig(stack: string, all: Record<string, string>, isSecret
 }
 
 /** The keys that Pulumi.yaml declares. */
-export function declaredKeys(): string[] {
+function declaredKeys(): string[] {
   const file: unknown = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8"));
   return isObject(file) && isObject(file.config) ? Object.keys(file.config) : [];
 }

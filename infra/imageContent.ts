@@ -13,7 +13,7 @@ import { basename, join, relative } from "node:path";
 export const appContext = ["app", "package.json", "tsconfig.json"];
 
 /** Never part of an image: secrets, what the build installs itself, and history. */
-export function isLeftOut(name: string): boolean {
+function isLeftOut(name: string): boolean {
   return name === "node_modules" || name === ".git" || name.startsWith(".env");
 }
 

@@ -1,9 +1,9 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { parseConfig } from "../../infra/config.js";
 import { SecretText, stackConfig, stackNames } from "../../infra/engine/stackFiles.js";
 import { fargateCpus, fargateMemories } from "../../infra/fargateSizes.js";
@@ -50,6 +50,19 @@ describe("the stack files", () => {
       environment: {},
     });
   });
+});
+
+test("every key has a type, a default and a description, and none has to be encrypted", () => {
+  const keys = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")).config;
+  expect(Object.keys(keys).length).toBeGreaterThan(20);
+  for (const [key, declaration] of Object.entries(keys)) {
+    expect(declaration, key).toEqual({
+      type: expect.stringMatching(/^(string|integer|boolean|array|object)$/),
+      default: expect.anything(),
+      description: expect.stringMatching(/.{20}/),
+      ...(Object(declaration).type === "array" ? { items: { type: expect.any(String) } } : {}),
+    });
+  }
 });
 
 describe("a stack of the user's own", () => {
