@@ -1,13 +1,17 @@
 /**
- * Following runs: one subscriber connection a process, whatever the number of clients.
+ * Following runs: one subscriber a process, whatever the number of clients.
  *
  * The stream is the truth and PubSub makes it live. A follow holds the id of the last event that it delivered; a message
  * that continues it is delivered as it comes, any other tells of a gap, and the gap is read from the stream. So a lost
  * message, a reconnection or a burst that a slow reader can't take need no handling of their own: the follow is *behind*
  * and reads, in pages, as fast as its reader pulls. What it holds in memory is bounded.
+ *
+ * A lost message is noticed by the next one, but the last one of a run has none. Where the client tells of a reconnection
+ * all follows read at once. Where nothing tells (a half-open socket, a slot that moved), a check each five seconds asks how
+ * far the followed runs have come (measured, 1,000 follows: 6 ms of the server's CPU and 1.3 ms of Redis's each time).
  */
 import type { Redis } from "../redis/connect.js";
-import type { Keys } from "../redis/partitions.js";
+import { type Keys, partitionOf } from "../redis/partitions.js";
 import { compareIds, END, ENQUEUED, type EventMessage, parseEntry, parseMessage } from "./events.js";
 import { type EventId, type RunEvent, RunRefused } from "./types.js";
 
@@ -24,14 +28,17 @@ export type FollowFrom = "new" | "now" | "start" | { after: EventId };
 
 const PAGE_EVENTS = 200;
 const HELD_BYTES = 1024 * 1024;
+const CHECK_MS = 5_000;
 
 interface Channel {
+  partition: number;
   subscribed: Promise<unknown>;
   follows: Set<RunFollow>;
 }
 
 export class Followers {
   readonly #channels = new Map<string, Channel>();
+  readonly #checks: NodeJS.Timeout;
 
   /**
    * @param commands reads streams
@@ -44,6 +51,15 @@ export class Followers {
   ) {
     subscriber.on("smessage", (channel: string, text: string) => this.#deliver(channel, text));
     subscriber.on("ready", () => this.#resubscribe());
+    // Of a cluster: the connection to one of its masters was made anew.
+    subscriber.on("subscribersReady", () => this.#resubscribe());
+    // What could not be asked now is asked the next time.
+    this.#checks = setInterval(() => void this.#check().catch(() => {}), CHECK_MS);
+  }
+
+  /** Ends the checks; follows go on as long as messages come. */
+  close(): void {
+    clearInterval(this.#checks);
   }
 
   /** Resolves once subscribed. @throws RunRefused `run_missing` */
@@ -51,7 +67,7 @@ export class Followers {
     const name = this.keys.of(threadId, "follow", threadId);
     const source = new StreamSource(this.commands, this.keys, threadId, runId);
     const follow: RunFollow = new RunFollow(runId, source, () => this.#leave(name, follow));
-    const channel = this.#channels.get(name) ?? this.#open(name);
+    const channel = this.#channels.get(name) ?? this.#open(name, threadId);
     channel.follows.add(follow);
     try {
       await channel.subscribed;
@@ -63,8 +79,12 @@ export class Followers {
     return follow;
   }
 
-  #open(name: string): Channel {
-    const channel: Channel = { subscribed: this.subscriber.ssubscribe(name), follows: new Set() };
+  #open(name: string, threadId: string): Channel {
+    const channel: Channel = {
+      partition: partitionOf(threadId),
+      subscribed: this.subscriber.ssubscribe(name),
+      follows: new Set(),
+    };
     this.#channels.set(name, channel);
     return channel;
   }
@@ -96,12 +116,30 @@ export class Followers {
       );
     }
   }
+
+  /** Who has not had the last event of its run by now has missed a message. One pipeline for each partition. */
+  async #check(): Promise<void> {
+    const partitions = new Map<number, RunFollow[]>();
+    for (const { partition, follows } of this.#channels.values())
+      partitions.set(partition, [...(partitions.get(partition) ?? []), ...follows]);
+    await Promise.all([...partitions.values()].map((follows) => this.#checkTogether(follows)));
+  }
+
+  async #checkTogether(follows: RunFollow[]): Promise<void> {
+    const pipeline = this.commands.pipeline();
+    for (const { recordKey } of follows) pipeline.hget(recordKey, "last");
+    const answers = (await pipeline.exec()) ?? [];
+    for (const [at, follow] of follows.entries()) {
+      const [error, last] = answers[at] ?? [new Error("no answer from Redis")];
+      if (!error) follow.hear(last as EventId | null);
+    }
+  }
 }
 
 /** What Redis keeps of a run's events. */
 class StreamSource {
   readonly #events: string;
-  readonly #run: string;
+  readonly recordKey: string;
   readonly #thread: string;
 
   constructor(
@@ -111,7 +149,7 @@ class StreamSource {
     private readonly runId: string,
   ) {
     this.#events = keys.of(threadId, "events", runId);
-    this.#run = keys.of(threadId, "run", runId);
+    this.recordKey = keys.of(threadId, "run", runId);
     this.#thread = keys.of(threadId, "thread", threadId);
   }
 
@@ -130,7 +168,7 @@ class StreamSource {
    * @throws RunRefused when there is no record either
    */
   async record(): Promise<{ last: EventId; end: RunEvent | undefined }> {
-    const [last, status, error] = await this.redis.hmget(this.#run, "last", "status", "error");
+    const [last, status, error] = await this.redis.hmget(this.recordKey, "last", "status", "error");
     if (!last || !status) throw new RunRefused("run_missing", `run ${this.runId} does not exist`);
     if (status === "pending" || status === "running") return { last, end: undefined };
     const values = (await this.redis.hget(this.#thread, "values")) ?? "null";
@@ -151,6 +189,8 @@ class RunFollow implements Follow {
   /** While the stream is read, messages only tell how far it reaches: taking them too would repeat events. */
   #reading = false;
   #announced: EventId = ENQUEUED;
+  /** The run may not have been accepted yet, so nothing of it may mean just that. */
+  #awaited = false;
   #closed = false;
   #wake: () => void = () => {};
 
@@ -160,8 +200,13 @@ class RunFollow implements Follow {
     private readonly leave: () => void,
   ) {}
 
+  get recordKey(): string {
+    return this.source.recordKey;
+  }
+
   async begin(from: FollowFrom): Promise<void> {
-    if (from === "new") return;
+    this.#awaited = from === "new";
+    if (this.#awaited) return;
     this.#reading = true;
     const newest = await this.source.newest();
     if (!newest) return await this.#goOnFromRecord();
@@ -182,6 +227,13 @@ class RunFollow implements Follow {
     this.#heldBytes += bytes;
     this.#cursor = message.last;
     this.#wake();
+  }
+
+  /** @param last the run's last event; null when it has left no record, which a stateless run does at its end */
+  hear(last: EventId | null): void {
+    if (last !== null && compareIds(last, this.#cursor) <= 0) return;
+    if (last !== null && compareIds(last, this.#announced) > 0) this.#announced = last;
+    if (!this.#reading) this.fallBehind();
   }
 
   fallBehind(): void {
@@ -228,6 +280,7 @@ class RunFollow implements Follow {
     const page = await this.source.after(this.#cursor);
     const last = page.at(-1);
     if (last) this.#reached(last.id, page.length === PAGE_EVENTS);
+    else if (this.#awaited && this.#cursor === ENQUEUED) this.#reached(ENQUEUED, false);
     // Nothing where something was announced, or after a reconnection: the stream may have gone.
     else await this.#goOnFromRecord();
     return page;

@@ -133,6 +133,7 @@ export class Runs {
 
   /** Stops its timers; cancels that they stood for are left to the sweeps. */
   close(): void {
+    this.#followers.close();
     for (const timer of this.#overrules) clearTimeout(timer);
   }
 }

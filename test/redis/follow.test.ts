@@ -78,6 +78,22 @@ describe("following a run", () => {
     expect(ids(seen)).toEqual(idsTo(201));
   });
 
+  test("messages that are lost without a word are found within seconds, a stateless run's last one too", async () => {
+    const [thread, stateless] = [newRun(), newRun({ lifetime: "delete" })];
+    const ends = await Promise.all(
+      [thread, stateless].map(async (run) => {
+        const all = collect(await core.runs.follow(run.threadId, run.runId, "new"));
+        await core.runs.enqueue(run);
+        const claimed = await core.claim(run.threadId);
+        // Behind the follower's back, as when a connection is dead and nobody has noticed.
+        await core.subscriber.sunsubscribe(core.keys.of(run.threadId, "follow", run.threadId));
+        await core.attempts.finish(claimed, success, 1, numbered(1, 2));
+        return all;
+      }),
+    );
+    for (const events of ends) expect(ids(events)).toEqual(idsTo(3));
+  });
+
   test("a reader that stands still costs a bounded memory and still gets everything", async () => {
     const { follow, claimed } = await followed();
     const reader = follow[Symbol.asyncIterator]();
