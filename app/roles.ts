@@ -8,7 +8,7 @@ import { readProject } from "./graphs/config.js";
 import { type Graphs, loadGraphs } from "./graphs/load.js";
 import { createServer } from "./http/server.js";
 import { type ConnectionUse, connect, type Redis, ready } from "./redis/connect.js";
-import { Keys } from "./redis/partitions.js";
+import { Keys, PARTITIONS } from "./redis/partitions.js";
 import { createPersist } from "./redis/persist.js";
 import { Runs } from "./runs/runs.js";
 import { startSweeper } from "./runs/sweeper.js";
@@ -32,35 +32,41 @@ export interface Role {
 /** Serves the API. Its Redis connections: commands and subscriber. */
 export async function startServerRole(settings: Settings, log: Log): Promise<Role> {
   const graphs = await loadGraphs(readProject(settings.langgraphConfigFile), log);
-  const redis = await connectAll(settings, ["request", "subscriber"], log);
+  const connections = new Connections(settings, log);
+  const redis = connections.open("request");
+  const subscriber = connections.open("subscriber");
+  await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
-  const runs = new Runs({ commands: redis.request, subscriber: redis.subscriber, keys, log });
-  const threads = new Threads(redis.request, keys);
-  const checkpointer = createCheckpointer(graphs.runtime, { redis: redis.request, keys });
-  const assistants = await registerAssistants(redis.request, keys, systemAssistants(graphs));
-  const sweeper = startSweeper(redis.request, keys, settings, log);
-  const server = createServer({ settings, log, redis: redis.request, runs, threads, assistants, graphs, checkpointer });
+  const runs = new Runs({ commands: redis, subscriber, keys, log });
+  const threads = new Threads(redis, keys);
+  const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
+  const assistants = await registerAssistants(redis, keys, systemAssistants(graphs));
+  const sweeper = startSweeper(redis, keys, settings, log);
+  const server = createServer({ settings, log, redis, runs, threads, assistants, graphs, checkpointer });
   return {
     port: await server.listen(),
     async stop() {
       await server.close();
       runs.close();
       await sweeper.stop();
-      redis.disconnect();
+      connections.disconnect();
     },
   };
 }
 
-/** Executes runs. Its Redis connections: commands, the blocking pop, and one that hears cancels. */
+/** Executes runs. Its Redis connections: commands, one that hears cancels, and for the pops one, or one a partition. */
 export async function startWorkerRole(settings: Settings, log: Log): Promise<Role> {
   const graphs = await loadGraphs(readProject(settings.langgraphConfigFile), log);
-  const redis = await connectAll(settings, ["worker", "blocking", "subscriber"], log);
+  const connections = new Connections(settings, log);
+  const redis = connections.open("worker");
+  const subscriber = connections.open("subscriber");
+  const blocking = Array.from({ length: settings.redis.cluster ? PARTITIONS : 1 }, () => connections.open("blocking"));
+  await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
-  const persist = createPersist(redis.worker, log);
-  const checkpointer = createCheckpointer(graphs.runtime, { redis: redis.worker, keys, persist });
-  const { blocking, subscriber } = redis;
+  const persist = createPersist(redis, log);
+  const checkpointer = createCheckpointer(graphs.runtime, { redis, keys, persist });
   const worker = await startWorker({
-    commands: redis.worker,
+    commands: redis,
     blocking,
     subscriber,
     keys,
@@ -70,7 +76,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
     settings,
     log,
   });
-  const sweeper = startSweeper(redis.worker, keys, settings, log);
+  const sweeper = startSweeper(redis, keys, settings, log);
   const health = await serveHealth(settings.healthPort, () => ({ running: worker.running }));
   return {
     port: portOf(health),
@@ -78,7 +84,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
       await worker.drain();
       await sweeper.stop();
       health.close();
-      redis.disconnect();
+      connections.disconnect();
     },
   };
 }
@@ -91,22 +97,37 @@ function systemAssistants(graphs: Graphs) {
   }));
 }
 
-/** @throws RedisUnreachable, without the address, which may hold a password */
-async function connectAll<Use extends ConnectionUse>(settings: Settings, uses: Use[], log: Log) {
-  const connections = uses.map((use) => connect(settings.redis, use, log));
-  const disconnect = () => {
-    for (const connection of connections) connection.disconnect();
-  };
-  try {
-    await Promise.all(connections.map((connection) => ready(connection, REDIS_ANSWERS_WITHIN_MS)));
-  } catch (error) {
-    disconnect();
-    const host = new URL(settings.redis.url).host;
-    throw new RedisUnreachable(`Redis at ${host} does not answer (${String(error)}); check REDIS_URL and the login`);
+/** All connections of a role. */
+class Connections {
+  readonly #all: Redis[] = [];
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly log: Log,
+  ) {}
+
+  open(use: ConnectionUse): Redis {
+    const connection = connect(this.settings.redis, use, this.log);
+    this.#all.push(connection);
+    return connection;
   }
-  return Object.assign(Object.fromEntries(uses.map((use, at) => [use, connections[at]])) as Record<Use, Redis>, {
-    disconnect,
-  });
+
+  /** @throws RedisUnreachable, without the address, which may hold a password */
+  async ready(): Promise<void> {
+    try {
+      await Promise.all(this.#all.map((connection) => ready(connection, REDIS_ANSWERS_WITHIN_MS)));
+    } catch (error) {
+      this.disconnect();
+      const host = new URL(this.settings.redis.url).host;
+      throw new RedisUnreachable(
+        `Redis at ${host} does not answer (${String(error)}); check REDIS_URL, REDIS_CLUSTER and the login`,
+      );
+    }
+  }
+
+  disconnect(): void {
+    for (const connection of this.#all) connection.disconnect();
+  }
 }
 
 function portOf(server: Server): number {

@@ -15,6 +15,7 @@ const MESSAGES = new RegExp(
     "Node is disconnected",
     "None of startup nodes",
     "Too many Cluster redirections",
+    "No (sharded )?subscriber for",
     "(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|UNBLOCKED|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS)\\b",
   ].join("|")})`,
 );

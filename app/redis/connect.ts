@@ -1,11 +1,13 @@
 /**
- * Connections to Redis, one profile for each use. A process holds a constant number of them whatever its load:
- * a server two (commands, subscriber), a worker one more for its blocking pop.
+ * Connections to Redis, one profile for each use; standalone and cluster look the same to all who use them. A process
+ * holds a constant number of them whatever its load. Standalone: a server two (commands, subscriber), a worker one more
+ * for its blocking pop. In a cluster one to each master for each of commands and subscriber, and one for each
+ * partition that a worker pops from.
  */
-import { Redis, type RedisOptions } from "ioredis";
+import { Cluster, type ClusterOptions, type RedisOptions, Redis as Standalone } from "ioredis";
 import type { Log } from "../telemetry/log.js";
 
-export type { Redis } from "ioredis";
+export type Redis = Standalone | Cluster;
 
 export interface RedisLogin {
   /** `redis://` or `rediss://`; credentials in it are used unless given apart. */
@@ -14,6 +16,8 @@ export interface RedisLogin {
   password?: string | undefined;
   /** PEM of the certificate authority to trust, for `rediss://`. */
   ca?: string | undefined;
+  /** Speak the cluster protocol; the address is that of any node, or of all (a configuration endpoint). */
+  cluster?: boolean;
 }
 
 const base: RedisOptions = {
@@ -39,27 +43,106 @@ const profiles = {
 
 export type ConnectionUse = keyof typeof profiles;
 
+const clusterBase: ClusterOptions = {
+  // Certificates name hosts, so hosts are not resolved to addresses.
+  dnsLookup: (host, callback) => callback(null, host),
+  clusterRetryStrategy: base.retryStrategy,
+  // A node whose connection is lost leaves the pool, and what waited for it is sent again after this pause, to whichever
+  // node then has the slot. (A client that reconnects to the node itself keeps asking one that failed over.)
+  retryDelayOnFailover: 200,
+  retryDelayOnClusterDown: 300,
+  retryDelayOnMoved: 50,
+  slotsRefreshTimeout: 5_000,
+  // That the map of slots was read is enough. The check asks one node more, which a profile without a queue refuses while
+  // that node is being connected, and which gives a pop a second connection.
+  enableReadyCheck: false,
+};
+
+/** How often the map of slots is read anew; between, an answer that a slot has moved, or a lost node, has it read. */
+const SLOTS_REFRESH_MS = 15_000;
+
+const clusterProfiles: Record<ConnectionUse, ClusterOptions> = {
+  request: { slotsRefreshInterval: SLOTS_REFRESH_MS, enableOfflineQueue: false, maxRedirections: 6 },
+  // The queue of a cluster's client knows no time-out.
+  worker: { slotsRefreshInterval: SLOTS_REFRESH_MS, enableOfflineQueue: false },
+  // Sixteen a worker: they learn of a slot that has moved by the answer to the next pop.
+  blocking: {},
+  subscriber: { slotsRefreshInterval: SLOTS_REFRESH_MS, shardedSubscribers: true },
+};
+
 /** Opens a connection; it connects in the background and reconnects for ever. Errors are logged, not thrown. */
 export function connect(login: RedisLogin, use: ConnectionUse, log: Log): Redis {
-  const redis = new Redis(login.url, {
+  const redis = login.cluster ? connectCluster(login, use) : connectStandalone(login, use);
+  const warn = (error: Error) => log.warn({ use, reason: reasonOf(error) }, "redis connection");
+  redis.on("error", warn);
+  // Of a cluster: of a command's connection to a node, and of a subscriber's.
+  redis.on("node error", warn);
+  redis.on("nodeError", warn);
+  return redis;
+}
+
+function connectStandalone(login: RedisLogin, use: ConnectionUse): Standalone {
+  return new Standalone(login.url, { ...optionsOf(login, use), ...base, ...profiles[use] });
+}
+
+function connectCluster(login: RedisLogin, use: ConnectionUse): Cluster {
+  const { hostname, port, protocol, username, password } = new URL(login.url);
+  const redisOptions: RedisOptions = {
     ...base,
     ...profiles[use],
+    // What the address says of a login or TLS holds for the nodes that it leads to as well.
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    ...(protocol === "rediss:" && { tls: {} }),
+    ...optionsOf(login, use),
+  };
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const cluster = new Cluster([{ host, port: Number(port || 6379) }], {
+    ...clusterBase,
+    ...clusterProfiles[use],
+    redisOptions,
+  });
+  // The client connects to a node when it is first needed, and has what else comes meanwhile wait as if it were lost.
+  if (use === "request" || use === "worker")
+    cluster.on("+node", (node: Standalone) => void node.connect().catch(() => {}));
+  return cluster;
+}
+
+function optionsOf(login: RedisLogin, use: ConnectionUse): RedisOptions {
+  return {
     ...(login.username === undefined ? {} : { username: login.username }),
     ...(login.password === undefined ? {} : { password: login.password }),
     ...(login.ca === undefined ? {} : { tls: { ca: login.ca } }),
     connectionName: `switchyard-${use}`,
-  });
-  redis.on("error", (error) => log.warn({ use, reason: error.message }, "redis connection"));
-  return redis;
+  };
 }
 
-/** Resolves when the connection is ready. @throws the last connection error after `timeoutMs` */
+/** A cluster's client says that no node could be asked; why is in the error of the last one. */
+function reasonOf(error: Error & { lastNodeError?: Error }): string {
+  return error.lastNodeError?.message ?? error.message;
+}
+
+/**
+ * Resolves when the connection is ready; to all masters, where commands to a cluster go.
+ * @throws the last connection error after `timeoutMs`; at once where a cluster is spoken to as if it were none
+ */
 export async function ready(redis: Redis, timeoutMs: number): Promise<void> {
-  if (redis.status === "ready") return;
-  await new Promise<void>((resolve, reject) => {
+  if (redis.status !== "ready") await becomeReady(redis, timeoutMs);
+  if (redis instanceof Cluster) {
+    const connecting = redis.nodes("master").filter(({ status }) => status !== "wait" && status !== "ready");
+    await Promise.all(connecting.map((node) => becomeReady(node, timeoutMs)));
+    return;
+  }
+  // A user who may not ask is believed; without the question a cluster would refuse most keys, later and one by one.
+  const info = await redis.info("cluster").catch(() => "");
+  if (/^cluster_enabled:1/m.test(info)) throw new Error("it is a cluster: set REDIS_CLUSTER=true");
+}
+
+function becomeReady(redis: Redis, timeoutMs: number): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
     let last = new Error(`no answer from Redis within ${timeoutMs} ms`);
     const onError = (error: Error) => {
-      last = error;
+      last = new Error(reasonOf(error), { cause: error });
     };
     const timer = setTimeout(() => settle(() => reject(last)), timeoutMs);
     const onReady = () => settle(resolve);

@@ -51,7 +51,7 @@ export class Followers {
   ) {
     subscriber.on("smessage", (channel: string, text: string) => this.#deliver(channel, text));
     subscriber.on("ready", () => this.#resubscribe());
-    // Of a cluster: the connection to one of its masters was made anew.
+    // Of a cluster: the connection to a master was made anew.
     subscriber.on("subscribersReady", () => this.#resubscribe());
     // What could not be asked now is asked the next time.
     this.#checks = setInterval(() => void this.#check().catch(() => {}), CHECK_MS);
@@ -205,8 +205,10 @@ class RunFollow implements Follow {
   }
 
   async begin(from: FollowFrom): Promise<void> {
-    this.#awaited = from === "new";
-    if (this.#awaited) return;
+    if (from === "new") {
+      this.#awaited = true;
+      return;
+    }
     this.#reading = true;
     const newest = await this.source.newest();
     if (!newest) return await this.#goOnFromRecord();

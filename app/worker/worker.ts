@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import type { Graphs } from "../graphs/load.js";
 import type { Redis } from "../redis/connect.js";
-import type { Keys } from "../redis/partitions.js";
+import { type Keys, PARTITIONS } from "../redis/partitions.js";
 import type { Persist } from "../redis/persist.js";
 import { Attempts, type Attention } from "../runs/attempts.js";
 import { hearCancels } from "../runs/control.js";
@@ -19,7 +19,8 @@ const HAND_BACK_MS = 3_000;
 
 export interface WorkerDeps {
   commands: Redis;
-  blocking: Redis;
+  /** Each pops for its share of the partitions; in a cluster one for each, since a pop can't span them. */
+  blocking: Redis[];
   subscriber: Redis;
   keys: Keys;
   graphs: Graphs;
@@ -68,15 +69,21 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
     log,
   });
   const graphs = deps.graphs.ids;
-  const claims = new ClaimLoop({ ...deps, attempts, slots, graphs, leaseMs: settings.leaseMs, onRun });
-  claims.start();
+  const loops = deps.blocking.map((blocking, at) => {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
+      (partition) => partition % deps.blocking.length === at,
+    );
+    return new ClaimLoop({ ...deps, blocking, partitions, attempts, slots, graphs, leaseMs: settings.leaseMs, onRun });
+  });
+  for (const loop of loops) loop.start();
 
   return {
     get running() {
       return slots.used;
     },
     async drain() {
-      await claims.stop();
+      slots.close();
+      await Promise.all(loops.map((loop) => loop.stop()));
       const held = slots.values();
       log.info({ event: "draining", runs: held.length, seconds: settings.drainSeconds }, "draining");
       for (const { execution } of held) execution.requestDrain();

@@ -210,7 +210,14 @@ test("a worker that claims again what it had lost keeps count of both until the 
   const blocking = connect({ url }, "blocking", silent);
   const subscriber = connect({ url }, "subscriber", silent);
   const settings = { runsPerWorker: 5, leaseMs: 600_000, heartbeatMs: 60_000, runTimeoutSeconds: 60, drainSeconds: 0 };
-  const worker = await startWorker({ ...deps, commands: core.redis, blocking, subscriber, keys: core.keys, settings });
+  const worker = await startWorker({
+    ...deps,
+    commands: core.redis,
+    blocking: [blocking],
+    subscriber,
+    keys: core.keys,
+    settings,
+  });
   try {
     const run = await enqueued("slow");
     await vi.waitFor(() => expect(executed).toEqual(["wait"]));

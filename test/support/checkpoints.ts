@@ -60,8 +60,10 @@ function callsOf(stats: string, command: string): number {
 
 /** Bytes that the app's connection sent and received meanwhile. */
 export async function traffic(core: Core, action: () => Promise<unknown>): Promise<{ sent: number; received: number }> {
-  const { bytesWritten, bytesRead } = core.redis.stream;
+  const { redis } = core;
+  if (!("stream" in redis)) throw new Error("a cluster has a connection a node");
+  const { bytesWritten, bytesRead } = redis.stream;
   await action();
-  const { stream } = core.redis;
+  const { stream } = redis;
   return { sent: stream.bytesWritten - bytesWritten, received: stream.bytesRead - bytesRead };
 }

@@ -11,18 +11,12 @@ import { createLog } from "../../app/telemetry/log.js";
 import { asApp } from "./acl.js";
 import { startRedis } from "./redis.js";
 
-export interface Core {
+export interface Core extends ReturnType<typeof coreOn> {
   url: string;
   redis: Redis;
   subscriber: Redis;
   /** May do what the app's user may not, such as KEYS. */
   admin: Redis;
-  keys: Keys;
-  runs: Runs;
-  attempts: Attempts;
-  /** Claims the thread's ready run, which must be there. */
-  claim(threadId: string, leaseMs?: number): Promise<ClaimedRun>;
-  sweep(settings?: Partial<SweepSettings>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -31,35 +25,41 @@ export const silent = createLog("silent", "test", "test");
 export async function startCore(): Promise<Core> {
   const server = await startRedis();
   const login = { url: await asApp(server.url) };
-  const admin = connect({ url: server.url }, "worker", silent);
   const redis = connect(login, "worker", silent);
   const subscriber = connect(login, "subscriber", silent);
-  const keys = new Keys("sw");
-  const runs = new Runs({ commands: redis, subscriber, keys, log: silent });
-  const attempts = new Attempts(redis, keys);
+  const admin = connect({ url: server.url }, "worker", silent);
+  const core = coreOn(redis, subscriber);
   return {
+    ...core,
     url: login.url,
     redis,
     subscriber,
     admin,
+    async stop() {
+      core.runs.close();
+      for (const connection of [redis, subscriber, admin]) connection.disconnect();
+      await server.stop();
+    },
+  };
+}
+
+/** The core on connections of the test's own, standalone or to a cluster. */
+export function coreOn(redis: Redis, subscriber: Redis) {
+  const keys = new Keys("sw");
+  const runs = new Runs({ commands: redis, subscriber, keys, log: silent });
+  const attempts = new Attempts(redis, keys);
+  return {
     keys,
     runs,
     attempts,
-    async claim(threadId, leaseMs = 30_000) {
+    async claim(threadId: string, leaseMs = 30_000): Promise<ClaimedRun> {
       const { runs: claimed } = await attempts.claim(partitionOf(threadId), ["echo"], 1, leaseMs);
       const [run] = claimed;
       if (run?.threadId !== threadId) expect.fail(`thread ${threadId} has no ready run`);
       return run;
     },
-    async sweep(settings = {}) {
+    async sweep(settings: Partial<SweepSettings> = {}): Promise<void> {
       await sweep(redis, keys, { leaseMs: 30_000, sweepMs: 60_000, maxFailures: 3, ...settings }, silent);
-    },
-    async stop() {
-      runs.close();
-      redis.disconnect();
-      subscriber.disconnect();
-      admin.disconnect();
-      await server.stop();
     },
   };
 }
