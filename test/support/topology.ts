@@ -25,7 +25,7 @@ export interface Instance {
 }
 
 export interface Topology {
-  redis: Awaited<ReturnType<typeof startRedis>>;
+  redis: { url: string; stop(): Promise<void> };
   servers: Instance[];
   workers: Instance[];
   balancer: LoadBalancer;
@@ -43,10 +43,12 @@ export interface TopologyOptions {
   /** A langgraph.json; the bundled agents without one. */
   config?: string;
   environment?: Record<string, string>;
+  /** The Redis to use, and to stop at the end; one of its own without it. */
+  redis?: { url: string; stop(): Promise<void> };
 }
 
 export async function topology(options: TopologyOptions = {}): Promise<Topology> {
-  const redis = await startRedis();
+  const redis = options.redis ?? (await startRedis());
   const servers: Instance[] = [];
   const workers: Instance[] = [];
   const environment = {
