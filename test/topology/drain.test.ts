@@ -33,10 +33,11 @@ test("a worker that is told to stop moves its run at the next step, and no step 
   await start({ workers: 2 });
   const { thread_id } = await all.client.threads.create();
   const answer = all.client.runs.wait(thread_id, "steps", { input: { pace_ms: 200 } });
-  await vi.waitFor(async () => {
+  const stepped = async () => {
     const { values } = await all.client.threads.getState<State>(thread_id);
     expect(values.steps?.length).toBeGreaterThan(1);
-  });
+  };
+  await vi.waitFor(stepped, { timeout: 10_000 });
   expect(await (await busyWorker()).end("SIGTERM")).toBe(0);
   const state = (await answer) as unknown as State;
   expect(numbers(state)).toEqual(oneToTen);
