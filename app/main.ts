@@ -15,7 +15,7 @@ async function main(role: string | undefined): Promise<void> {
   process.on("disconnect", () => process.exit(0));
   try {
     const settings = readSettings(process.env);
-    const log = createLog(settings.logLevel, settings.instanceName, role);
+    const log = createLog(settings.logLevel, { stack: settings.stackName, instance: settings.instanceName, role });
     // A promise that some node left behind must not end everybody's runs.
     process.on("unhandledRejection", (reason) => {
       log.error(

@@ -15,7 +15,8 @@ import { startSweeper } from "./runs/sweeper.js";
 import type { Settings } from "./settings.js";
 import { serveHealth } from "./telemetry/health.js";
 import type { Log } from "./telemetry/log.js";
-import { startWorker } from "./worker/worker.js";
+import { createTaskProtection } from "./worker/taskProtection.js";
+import { startWorker, type Worker } from "./worker/worker.js";
 
 const REDIS_ANSWERS_WITHIN_MS = 10_000;
 
@@ -31,7 +32,7 @@ export interface Role {
 
 /** Serves the API. Its Redis connections: commands and subscriber. */
 export async function startServerRole(settings: Settings, log: Log): Promise<Role> {
-  const graphs = await loadGraphs(readProject(settings.langgraphConfigFile), log);
+  const graphs = await loadProject(settings, log);
   const connections = new Connections(settings, log);
   const redis = connections.open("request");
   const subscriber = connections.open("subscriber");
@@ -56,7 +57,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
 
 /** Executes runs. Its Redis connections: commands, one that hears cancels, and for the pops one, or one a partition. */
 export async function startWorkerRole(settings: Settings, log: Log): Promise<Role> {
-  const graphs = await loadGraphs(readProject(settings.langgraphConfigFile), log);
+  const graphs = await loadProject(settings, log);
   const connections = new Connections(settings, log);
   const redis = connections.open("worker");
   const subscriber = connections.open("subscriber");
@@ -65,28 +66,29 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   const keys = new Keys(settings.redis.keyPrefix);
   const persist = createPersist(redis, log);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys, persist });
-  const worker = await startWorker({
-    commands: redis,
-    blocking,
-    subscriber,
-    keys,
-    graphs,
-    checkpointer,
-    persist,
-    settings,
-    log,
-  });
+  const protection = createTaskProtection({ agentUri: settings.ecsAgentUri, minutes: settings.protectMinutes, log });
+  let worker: Worker | undefined;
+  // Before the worker: one whose port is taken must not have claimed runs.
+  const health = await serveHealth(settings.healthPort, () => ({ running: worker?.running ?? 0 }));
+  const executing = { commands: redis, blocking, subscriber, keys, graphs, checkpointer, persist, protection };
+  worker = await startWorker({ ...executing, settings, log });
   const sweeper = startSweeper(redis, keys, settings, log);
-  const health = await serveHealth(settings.healthPort, () => ({ running: worker.running }));
   return {
     port: portOf(health),
     async stop() {
-      await worker.drain();
+      await worker?.drain();
       await sweeper.stop();
       health.close();
       connections.disconnect();
     },
   };
+}
+
+/** A user's code runs where it lies: it opens files, and finds its settings, relative to its project. */
+async function loadProject(settings: Settings, log: Log): Promise<Graphs> {
+  const project = readProject(settings.langgraphConfigFile);
+  process.chdir(project.folder);
+  return await loadGraphs(project, log);
 }
 
 function systemAssistants(graphs: Graphs) {

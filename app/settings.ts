@@ -26,6 +26,8 @@ const list = z.string().transform((value) =>
     .filter(Boolean),
 );
 
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+
 const Environment = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// address" }),
   REDIS_USERNAME: text.optional(),
@@ -41,6 +43,10 @@ const Environment = z.object({
   MAX_FAILURES: count(1, 100).default(3),
   RUN_TIMEOUT_SECONDS: count(1, 604_800).default(86_400),
   DRAIN_SECONDS: count(0, 3600).default(100),
+  PROTECT_MINUTES: count(1, 2880).default(30),
+  ECS_AGENT_URI: text.optional(),
+  STACK_NAME: text.default("local"),
+  LOG_ERROR_MESSAGES: flag.default(false),
   SSE_HEARTBEAT_MS: count(100, 60_000).default(5_000),
   HTTP_KEEP_ALIVE_TIMEOUT_MS: count(1_000, 4_100_000).default(605_000),
   MAX_BODY_BYTES: count(1_024, 512 * 1024 * 1024).default(8 * 1024 * 1024),
@@ -55,7 +61,7 @@ const Environment = z.object({
     .default("sw"),
   LANGGRAPH_CONFIG_FILE: text.default("langgraph.json"),
   INSTANCE_NAME: text.default(hostname()),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
   SERVED_BY_HEADER: flag.default(true),
 });
 
@@ -106,6 +112,10 @@ export function readSettings(environment: Record<string, string | undefined>) {
     maxFailures: value.MAX_FAILURES,
     runTimeoutSeconds: value.RUN_TIMEOUT_SECONDS,
     drainSeconds: value.DRAIN_SECONDS,
+    protectMinutes: value.PROTECT_MINUTES,
+    ecsAgentUri: value.ECS_AGENT_URI,
+    stackName: value.STACK_NAME,
+    logErrorMessages: value.LOG_ERROR_MESSAGES,
     sseHeartbeatMs: value.SSE_HEARTBEAT_MS,
     httpKeepAliveTimeoutMs: value.HTTP_KEEP_ALIVE_TIMEOUT_MS,
     maxBodyBytes: value.MAX_BODY_BYTES,

@@ -52,7 +52,7 @@ const REFUSED: Record<string, string> = {
   auth: "its rules would not be applied, and everybody with an API key would see everything",
   encryption: "nothing would be encrypted",
 };
-const OF_PYTHON = ["python_version", "pip_config_file", "pip_installer", "dependencies", "source", "keep_pkg_tools"];
+const OF_PYTHON = ["python_version", "pip_config_file", "pip_installer", "source", "keep_pkg_tools"];
 const OF_THE_IMAGE = [
   "dockerfile_lines",
   "base_image",

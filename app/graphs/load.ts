@@ -113,9 +113,23 @@ function compiled(value: unknown): Graph | undefined {
   return isGraph(graph) ? graph : undefined;
 }
 
+/** The message; where in the project it was thrown; and, for a package that is missing, what to do. */
 function reason(error: unknown, project: Project): string {
   if (!(error instanceof Error)) return String(error);
   const missing = "code" in error && (error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND");
-  const [message] = error.message.split("\nRequire stack:");
-  return missing ? `${message}; is \`npm install\` done in ${project.folder}?` : `${error.name}: ${message}`;
+  const [message = "", ...requiredBy] = error.message.split(/\n(?:Require stack:\n)?/);
+  if (!missing) return `${error.name}: ${message}${placeOf(error, project.folder)}`;
+  const importer = message.includes(" imported from ") ? undefined : requiredBy[0]?.replace(/^- /, "");
+  const from = importer ? ` imported from ${importer}` : "";
+  const isPackage =
+    /^Cannot find (?:package|module) '(?![./~@#]|[A-Za-z]:)/.test(message) || /'@[\w-]+\/[\w-]+'/.test(message);
+  return `${message}${from}${isPackage ? `; is \`npm install\` done in ${project.folder}?` : ""}`;
+}
+
+/** ` (at file:line:column)` of the first frame that is the project's own code. */
+function placeOf(error: Error, folder: string): string {
+  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  const own = frames.find((line) => line.includes(folder) && !line.includes("node_modules"));
+  const place = own && /(?:\(|at )(?:async )?(?:file:\/\/)?([^()]+:\d+:\d+)\)?$/.exec(own)?.[1];
+  return place ? ` (at ${place})` : "";
 }

@@ -11,7 +11,8 @@ export function readyText(url: string, config: string, needsKey: boolean): strin
   const body = JSON.stringify({
     assistant_id: graph,
     input: { messages: [{ role: "user", content: "Tell me of trains." }] },
-    stream_mode: "messages-tuple",
+    // Of the bundled writer one sees the words come; what another graph streams beside its state is its own affair.
+    stream_mode: graph === "writer" ? "messages-tuple" : "values",
   });
   const key = needsKey ? " -H 'x-api-key: YOUR KEY'" : "";
   return `ready ${url}
@@ -19,7 +20,7 @@ export function readyText(url: string, config: string, needsKey: boolean): strin
 Try it, in another shell:
   curl -N ${url}/runs/stream -H 'content-type: application/json'${key} \\
     -d '${body}'
-All routes: ${url}/openapi.json
+${graph === "writer" ? "" : "(its input may be another: it is what the graph's state takes)\n"}All routes: ${url}/openapi.json
 Ctrl-C stops everything.
 `;
 }

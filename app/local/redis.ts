@@ -63,7 +63,7 @@ export async function keepRedis(
  */
 export async function checkRedis(login: RedisLogin, waitMs: number): Promise<void> {
   const { host } = new URL(login.url);
-  const redis = connect(login, "request", createLog("silent", "npm start", "start"));
+  const redis = connect(login, "request", createLog("silent", { instance: "npm start", role: "start" }));
   try {
     await ready(redis, waitMs);
     const version = /redis_version:((\d+)\S*)/.exec(await redis.info("server"));

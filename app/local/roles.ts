@@ -20,6 +20,8 @@ export function namesRedis(environment: NodeJS.ProcessEnv): boolean {
 export function sharedEnvironment(environment: NodeJS.ProcessEnv, replicas: Replicas): NodeJS.ProcessEnv {
   const shared: NodeJS.ProcessEnv = { ...environment };
   shared.DRAIN_SECONDS ||= DRAIN_SECONDS;
+  // The log is the developer's own terminal.
+  shared.LOG_ERROR_MESSAGES ||= "true";
   if (!shared.N_JOBS_PER_WORKER) shared.RUNS_PER_WORKER ||= String(replicas.runsPerWorker);
   if (!namesRedis(environment)) for (const name of redisNames) delete shared[name];
   // Each takes a free port and tells which.

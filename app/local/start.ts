@@ -88,7 +88,9 @@ async function run(
     const roles = localRoles(app, { ...environment, REDIS_URL: redis.url, LANGGRAPH_CONFIG_FILE: project }, replicas);
     output.speakers(roles.map((role) => role.name));
     const supervisor = createSupervisor(roles, {
-      line: (name, text) => output.line(name, readable(text)),
+      line: (name, text) => {
+        for (const line of readable(text)) output.line(name, line);
+      },
       progress: (name, text) => output.progress(name, text),
       up: (name, port) => name.startsWith("server") && balancer.addTarget(name, port),
       down: (name) => balancer.removeTarget(name),

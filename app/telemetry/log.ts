@@ -4,6 +4,6 @@ import pino, { type Logger } from "pino";
 export type Log = Logger;
 
 /** @param level pino's levels, or "silent" */
-export function createLog(level: string, instance: string, role: string): Log {
-  return pino({ level, base: { instance, role }, timestamp: pino.stdTimeFunctions.isoTime });
+export function createLog(level: string, names: { stack?: string; instance: string; role: string }): Log {
+  return pino({ level, base: names, timestamp: pino.stdTimeFunctions.isoTime });
 }

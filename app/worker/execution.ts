@@ -6,6 +6,7 @@
  */
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import { type Graph, type Graphs, type RunControl, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
+import { describeError } from "../graphs/serialize.js";
 import { isAway } from "../redis/away.js";
 import type { Persist } from "../redis/persist.js";
 import type { Attempts, Outcome } from "../runs/attempts.js";
@@ -23,6 +24,8 @@ export interface ExecutionDeps {
   checkpointer: Checkpointer;
   persist: Persist;
   runTimeoutSeconds: number;
+  /** A graph's error messages may hold what the user sent: only where the log is the developer's own terminal. */
+  logErrorMessages: boolean;
   log: Log;
 }
 
@@ -198,12 +201,10 @@ export class Execution {
     return await this.deps.persist(write, this.#writeSignal.signal);
   }
 
-  /** Where the graph failed, without its message, which may hold what the user sent. */
   #logFailure(error: unknown): void {
+    const name = error instanceof Error ? error.name : typeof error;
     const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
-    this.#log.error(
-      { event: "graph_failed", error: error instanceof Error ? error.name : typeof error, frames },
-      "graph failed",
-    );
+    const message = this.deps.logErrorMessages ? { message: describeError(error).message } : {};
+    this.#log.error({ event: "graph_failed", error: name, ...message, frames }, "graph failed");
   }
 }

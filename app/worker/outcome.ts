@@ -24,9 +24,19 @@ export function ended(
 
 /** A graph that threw, or ran out of time; its thread keeps the state that it had reached. */
 export function failed(error: unknown, snapshot: StateSnapshot | undefined): Outcome {
-  const json = toJson(describeError(error));
+  const json = toJson(withoutThread(error) ?? describeError(error));
   const state = snapshot && stateOf(snapshot);
   return { status: "error", threadStatus: "error", answer: `{"__error__":${json}}`, state, error: json };
+}
+
+/** What LangGraph says of an interrupt without a checkpointer is advice to who compiles the graph, not to who calls it. */
+function withoutThread(error: unknown): { error: string; message: string } | undefined {
+  const code = error instanceof Error && "lc_error_code" in error ? error.lc_error_code : undefined;
+  if (code !== "MISSING_CHECKPOINTER") return undefined;
+  const message =
+    "the graph interrupts, or keeps state of its own, so its run needs a thread: create one and run it there, " +
+    'or send "on_completion": "keep"';
+  return { error: "ThreadNeeded", message };
 }
 
 /** The `error` event, which only a terminal error is. */

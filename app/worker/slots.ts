@@ -1,6 +1,6 @@
 /**
- * The runs that a worker executes, at most `size` at once, by the nonce of their claim. A slot is free, then reserved for a claim, then held by the run
- * that the claim got; a claim that got none gives it back.
+ * The runs that a worker executes, at most `size` at once, by the nonce of their claim. A slot is free, then reserved for
+ * a claim, then held by the run that the claim got; a claim that got none gives it back.
  */
 export class Slots<T = unknown> {
   readonly #held = new Map<string, T>();

@@ -13,6 +13,7 @@ import { ClaimLoop } from "./claimLoop.js";
 import { Execution } from "./execution.js";
 import { startHeartbeat } from "./heartbeat.js";
 import { Slots } from "./slots.js";
+import type { TaskProtection } from "./taskProtection.js";
 
 /** After the drain's deadline, what Redis gets to take the runs back. */
 const HAND_BACK_MS = 3_000;
@@ -32,7 +33,9 @@ export interface WorkerDeps {
     heartbeatMs: number;
     runTimeoutSeconds: number;
     drainSeconds: number;
+    logErrorMessages: boolean;
   };
+  protection: TaskProtection;
   log: Log;
 }
 
@@ -53,9 +56,13 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   const slots = new Slots<{ execution: Execution; done: Promise<void> }>(settings.runsPerWorker);
 
   const onRun = (run: ClaimedRun) => {
-    const execution = new Execution(run, { ...deps, attempts, runTimeoutSeconds: settings.runTimeoutSeconds });
-    const done = execution.done().finally(() => slots.release(run.owner));
+    const execution = new Execution(run, { ...deps, ...settings, attempts });
+    const done = execution.done().finally(() => {
+      slots.release(run.owner);
+      if (slots.used === 0) deps.protection.idle();
+    });
     slots.take(run.owner, { execution, done });
+    deps.protection.busy();
   };
   const onAttention = ({ owner, word }: Attention) => slots.get(owner)?.execution.stop(word);
 
@@ -101,6 +108,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
       await all;
       clearTimeout(handedBack);
       stopHeartbeat();
+      await deps.protection.end();
     },
   };
 }

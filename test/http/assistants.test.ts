@@ -67,7 +67,9 @@ describe("their registration", () => {
   beforeAll(async () => {
     const redis = await startRedis();
     const url = await asApp(redis.url);
-    servers.push(...["a", "b"].map((name) => connect({ url }, "request", createLog("silent", name, "server"))));
+    servers.push(
+      ...["a", "b"].map((name) => connect({ url }, "request", createLog("silent", { instance: name, role: "server" }))),
+    );
     await Promise.all(servers.map((server) => ready(server, 5_000)));
     stop = async () => {
       for (const server of servers) server.disconnect();

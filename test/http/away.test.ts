@@ -11,7 +11,7 @@ import { asApp } from "../support/acl.js";
 import { startRedis } from "../support/redis.js";
 import { detailOf, post, type Started, startServer } from "./support.js";
 
-const log = createLog("silent", "server-1", "server");
+const log = createLog("silent", { instance: "server-1", role: "server" });
 let redis: Awaited<ReturnType<typeof startRedis>>;
 let connections: Redis[];
 let at: Started;

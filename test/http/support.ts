@@ -220,7 +220,7 @@ export interface StartOptions {
 
 export async function startServer(options: StartOptions = {}): Promise<Started> {
   const { environment, graphs = {}, checkpointer = new MemorySaver(), redis = { ping: async () => "PONG" } } = options;
-  const { runs = new StillRuns(), log = createLog("silent", "server-1", "server") } = options;
+  const { runs = new StillRuns(), log = createLog("silent", { instance: "server-1", role: "server" }) } = options;
   const threads = new MemoryThreads();
   const server = createServer({
     settings: readSettings({ REDIS_URL: "redis://localhost", PORT: "0", INSTANCE_NAME: "server-1", ...environment }),

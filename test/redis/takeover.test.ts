@@ -12,6 +12,7 @@ import { createPersist } from "../../app/redis/persist.js";
 import type { ClaimedRun, RunPayload } from "../../app/runs/types.js";
 import { Execution, type ExecutionDeps } from "../../app/worker/execution.js";
 import { graphInput, runConfig } from "../../app/worker/runConfig.js";
+import { createTaskProtection } from "../../app/worker/taskProtection.js";
 import { startWorker } from "../../app/worker/worker.js";
 import { type Core, collect, newRun, silent, startCore } from "../support/core.js";
 
@@ -90,7 +91,15 @@ beforeAll(async () => {
   };
   const checkpointer = createCheckpointer(runtime, core);
   const persist = createPersist(core.redis, silent);
-  deps = { attempts: core.attempts, graphs, checkpointer, persist, runTimeoutSeconds: 60, log: silent };
+  deps = {
+    attempts: core.attempts,
+    graphs,
+    checkpointer,
+    persist,
+    runTimeoutSeconds: 60,
+    logErrorMessages: false,
+    log: silent,
+  };
 });
 beforeEach(async () => {
   executed = [];
@@ -209,9 +218,12 @@ test("a worker that claims again what it had lost keeps count of both until the 
 
   const blocking = connect({ url }, "blocking", silent);
   const subscriber = connect({ url }, "subscriber", silent);
-  const settings = { runsPerWorker: 5, leaseMs: 600_000, heartbeatMs: 60_000, runTimeoutSeconds: 60, drainSeconds: 0 };
+  const protection = createTaskProtection({ agentUri: undefined, minutes: 30, log: silent });
+  const times = { leaseMs: 600_000, heartbeatMs: 60_000, runTimeoutSeconds: 60, drainSeconds: 0 };
+  const settings = { runsPerWorker: 5, logErrorMessages: false, ...times };
   const worker = await startWorker({
     ...deps,
+    protection,
     commands: core.redis,
     blocking: [blocking],
     subscriber,

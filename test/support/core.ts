@@ -20,7 +20,7 @@ export interface Core extends ReturnType<typeof coreOn> {
   stop(): Promise<void>;
 }
 
-export const silent = createLog("silent", "test", "test");
+export const silent = createLog("silent", { instance: "test", role: "test" });
 
 export async function startCore(): Promise<Core> {
   const server = await startRedis();
