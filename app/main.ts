@@ -1,7 +1,9 @@
 /**
- * The entry of the one image: `node main.js server` or `node main.js worker`.
- * Exit codes: 0 drained, 1 failed, 2 wrong usage, configuration or project, 3 Redis does not answer.
+ * The entry of the one image: `node main.js server`, `node main.js worker`, or `node main.js check [VARIABLE…]`, which
+ * loads the graphs, prints their ids and ends.
+ * Exit codes: 0 drained or loaded, 1 failed, 2 wrong usage, configuration or project, 3 Redis does not answer.
  */
+import { checkProject } from "./check.js";
 import { ProjectError } from "./graphs/config.js";
 import { RedisUnreachable, type Role, startServerRole, startWorkerRole } from "./roles.js";
 import { readSettings, SettingsError } from "./settings.js";
@@ -9,8 +11,9 @@ import { createLog, type Log } from "./telemetry/log.js";
 
 const roles = { server: startServerRole, worker: startWorkerRole };
 
-async function main(role: string | undefined): Promise<void> {
-  if (role !== "server" && role !== "worker") return fail(2, "usage: main.js server|worker");
+async function main(role: string | undefined, rest: string[]): Promise<void> {
+  if (role === "check") return await check(rest);
+  if (role !== "server" && role !== "worker") return fail(2, "usage: main.js server|worker|check");
   // Whoever started this process as a child has ended, or never will ask for anything again.
   process.on("disconnect", () => process.exit(0));
   try {
@@ -29,11 +32,25 @@ async function main(role: string | undefined): Promise<void> {
     process.send?.({ event: "listening", port: running.port });
     stopOnSignal(running, log);
   } catch (error) {
-    if (error instanceof SettingsError || error instanceof ProjectError) return fail(2, error.message);
-    if (error instanceof RedisUnreachable) return fail(3, error.message);
-    if (isTaken(error)) return fail(2, `port ${error.port} is taken; choose another PORT or HEALTH_PORT`);
-    return fail(1, error instanceof Error ? (error.stack ?? error.message) : String(error));
+    explain(error);
   }
+}
+
+/** Ends the process: whatever a graph's file has opened would keep it alive. */
+async function check(deployed: string[]): Promise<void> {
+  try {
+    const lines = await checkProject(process.env, deployed);
+    process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => process.exit(0));
+  } catch (error) {
+    explain(error);
+  }
+}
+
+function explain(error: unknown): never {
+  if (error instanceof SettingsError || error instanceof ProjectError) fail(2, error.message);
+  if (error instanceof RedisUnreachable) fail(3, error.message);
+  if (isTaken(error)) fail(2, `port ${error.port} is taken; choose another PORT or HEALTH_PORT`);
+  fail(1, error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
 /** The first SIGTERM or SIGINT drains, a second one ends at once. */
@@ -64,4 +81,4 @@ function fail(code: number, message: string): never {
   process.exit(code);
 }
 
-await main(process.argv[2]);
+await main(process.argv[2], process.argv.slice(3));

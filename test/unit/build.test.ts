@@ -19,5 +19,5 @@ test("a build has every module and what stands beside it, and builds at once agr
 
 test("what is built runs without a loader", async () => {
   const run = promisify(execFile)(process.execPath, [join(await build(), "main.js"), "nonsense"]);
-  await expect(run).rejects.toMatchObject({ code: 2, stderr: "usage: main.js server|worker\n" });
+  await expect(run).rejects.toMatchObject({ code: 2, stderr: "usage: main.js server|worker|check\n" });
 });

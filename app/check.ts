@@ -1,0 +1,30 @@
+/**
+ * The role that only looks: loads a project as servers and workers do, so that a graph that can't load stops the build of
+ * an image and not a deploy.
+ *
+ * Many projects make their model where the file is imported, and fail there without its key. A build has no keys and must
+ * not get any, so the caller names the variables that only the deployment sets, and each gets a placeholder.
+ */
+import { readProject } from "./graphs/config.js";
+import { loadGraphs } from "./graphs/load.js";
+import { readSettings } from "./settings.js";
+import { createLog } from "./telemetry/log.js";
+
+const PLACEHOLDER = "placeholder-for-the-check";
+
+/**
+ * @param deployed names of variables; those that are set stay as they are
+ * @returns a line for each graph, and for each key of langgraph.json without effect
+ * @throws ProjectError that names the graph, SettingsError
+ */
+export async function checkProject(environment: NodeJS.ProcessEnv, deployed: string[]): Promise<string[]> {
+  // A check needs no Redis, and what is set for the deployment must not decide whether the graphs load.
+  const { langgraphConfigFile } = readSettings({
+    LANGGRAPH_CONFIG_FILE: environment.LANGGRAPH_CONFIG_FILE,
+    REDIS_URL: "redis://127.0.0.1",
+  });
+  for (const name of deployed) environment[name] ||= PLACEHOLDER;
+  const project = readProject(langgraphConfigFile);
+  const graphs = await loadGraphs(project, createLog("silent", "check", "check"));
+  return [...project.warnings.map((text) => `warning ${text}`), ...graphs.ids.map((id) => `graph ${id}`)];
+}
