@@ -1,0 +1,161 @@
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseConfig } from "../../infra/config.js";
+import { stackConfig } from "../../infra/engine/stackFiles.js";
+import { accountChecks } from "../../infra/preflight/account.js";
+import type { Answer } from "../../infra/preflight/command.js";
+import { machineChecks } from "../../infra/preflight/machine.js";
+import type { Outcome } from "../../infra/preflight/outcome.js";
+import { type Answers, runWith } from "./support/standIns.js";
+
+const root = join(import.meta.dirname, "../..");
+const program = "infra/preflight/main.ts";
+const account = "123456789012";
+
+const aws: Answers = {
+  "sts get-caller-identity": { Account: account, Arn: `arn:aws:iam::${account}:user/ada` },
+  "ec2 describe-availability-zones": { AvailabilityZones: [{ State: "available" }, { State: "available" }] },
+  "iam get-role": { Role: {} },
+  "route53 list-hosted-zones": {
+    HostedZones: [
+      { Name: "private.test.", Config: { PrivateZone: true } },
+      { Name: "company.test.", Config: { PrivateZone: false } },
+    ],
+  },
+  "acm describe-certificate": { Certificate: { Status: "ISSUED" } },
+};
+const machine = { pulumi: { whoami: "ada" }, docker: { info: "29.1.0", buildx: "v0.30" } };
+
+/** What the checks find for a stack with changed keys, where commands answer as given. */
+async function check(
+  changes: Record<string, unknown>,
+  answers: { aws?: Answers; pulumi?: Answers; docker?: Answers } = {},
+) {
+  const { values, secretKeys } = stackConfig(root, "dev", changes);
+  const config = parseConfig("dev", values, (key) => secretKeys.includes(key));
+  const all: Record<string, Answers> = { ...machine, ...answers, aws: { ...aws, ...answers.aws } };
+  const asked: string[] = [];
+  const ask = async (name: string, args: string[]): Promise<Answer> => {
+    const line = args.join(" ");
+    asked.push(`${name} ${line}`);
+    if (name === process.execPath) return { code: 0, stdout: "graph echo\n", complaint: "" };
+    const found = Object.entries(all[name] ?? {}).find(([begin]) => line.startsWith(begin))?.[1];
+    if (found === undefined) return { code: undefined, stdout: "", complaint: "" };
+    if (typeof found === "object" && "complaint" in found)
+      return { code: 254, stdout: "", complaint: String(found.complaint) };
+    return { code: 0, stdout: typeof found === "string" ? found : JSON.stringify(found), complaint: "" };
+  };
+  const outcomes: Record<string, Outcome> = {};
+  for (const { name, run } of [...accountChecks(config, values, ask), ...machineChecks(config, root, ask)])
+    outcomes[name] = await run();
+  return { outcomes, asked };
+}
+
+const withDomain = { plainHttp: false, domain: "agents.company.test" };
+
+describe("the command", () => {
+  test("tells a line for each check and ends with 0 where all is well", async () => {
+    const { code, stdout } = await runWith({ aws, ...machine }, program, ["--stack", "dev"]);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.slice(0, 19).trim()),
+    ).toEqual(
+      ["credentials", "account", "region", "service roles", "domain", "pulumi", "image", "agents"].map(
+        (name) => `ok    ${name}`,
+      ),
+    );
+    expect(stdout).toContain("echo, writer, approval, research, chat");
+    expect(code).toBe(0);
+  });
+
+  test("refuses the placeholders of prod, each with its mend, and ends with 1", async () => {
+    const { code, stdout } = await runWith({ aws, ...machine }, program, ["--stack", "prod"]);
+    expect(stdout).toMatch(
+      /FAIL {2}account .*placeholder 000000000000\n.*mend: pulumi config set --stack prod --path 'aws:allowedAccountIds\[0\]' 123456789012/,
+    );
+    expect(stdout).toMatch(
+      /FAIL {2}domain .*agents.example.com is a placeholder\n.*mend: pulumi config set --stack prod domain/,
+    );
+    expect(code).toBe(1);
+  });
+
+  test("ends with 3 where a program is missing, and says where to get it", async () => {
+    const { code, stdout } = await runWith({ docker: machine.docker }, program, ["--stack", "dev"]);
+    expect(stdout).toMatch(/FAIL {2}credentials .*aws is not there\n.*mend: install the AWS CLI/);
+    expect(stdout).toMatch(/FAIL {2}pulumi .*not there\n.*mend: install it: https/);
+    expect(code).toBe(3);
+  });
+
+  test("ends with 2 for wrong usage, naming the stacks; --help is no mistake", async () => {
+    const wrong = await runWith({}, program, ["--stack", "nope"]);
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("There is no Pulumi.nope.yaml. Stacks here: dev, prod, staging"),
+    });
+    expect(await runWith({}, program, ["--help"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("--stack NAME"),
+    });
+  });
+});
+
+test("a login for another account than the stack's is refused", async () => {
+  const { outcomes } = await check({ "aws:allowedAccountIds": ["210987654321"] });
+  expect(outcomes.account).toMatchObject({ problem: `this login is for ${account}, the stack is for 210987654321` });
+  expect((await check({ "aws:allowedAccountIds": [account] })).outcomes.account).toHaveProperty("found");
+});
+
+test("missing service-linked roles are named with the command that makes them", async () => {
+  const none = { "iam get-role": { complaint: "An error occurred (NoSuchEntity) when calling the GetRole operation" } };
+  const { outcomes } = await check({}, { aws: none });
+  expect(outcomes["service roles"]).toMatchObject({
+    mend: expect.stringContaining("aws iam create-service-linked-role --aws-service-name elasticache.amazonaws.com"),
+  });
+  const adopted = await check({ redisUrl: "rediss://redis.company.test:6379" }, { aws: none });
+  expect(JSON.stringify(adopted.outcomes["service roles"])).not.toContain("elasticache");
+});
+
+test("a domain needs its public zone, or a certificate that is issued", async () => {
+  expect((await check(withDomain)).outcomes.domain).toEqual({ found: "agents.company.test in the zone company.test" });
+  const elsewhere = await check({ ...withDomain, domain: "agents.private.test" });
+  expect(elsewhere.outcomes.domain).toMatchObject({ problem: expect.stringContaining("no public Route 53 zone") });
+  const certificateArn = `arn:aws:acm:us-east-1:${account}:certificate/1`;
+  expect((await check({ ...withDomain, certificateArn })).outcomes.domain).toHaveProperty("found");
+  const pending = { "acm describe-certificate": { Certificate: { Status: "PENDING_VALIDATION" } } };
+  expect((await check({ ...withDomain, certificateArn }, { aws: pending })).outcomes.domain).toMatchObject({
+    problem: "the certificate is not usable: PENDING_VALIDATION",
+  });
+});
+
+test("a ready image needs neither Docker nor the agents here", async () => {
+  const image = `ghcr.io/me/agents@sha256:${"0".repeat(64)}`;
+  const { outcomes, asked } = await check({ image });
+  expect([outcomes.image, outcomes.agents]).toEqual([
+    { found: expect.stringContaining(image) },
+    { found: expect.anything() },
+  ]);
+  expect(asked.filter((line) => line.startsWith("docker"))).toEqual([]);
+});
+
+test("Docker that does not run, and no Pulumi login, are told apart from what is not installed", async () => {
+  const { outcomes } = await check(
+    {},
+    {
+      docker: { info: { complaint: "Cannot connect to the Docker daemon" } },
+      pulumi: { whoami: { complaint: "no login" } },
+    },
+  );
+  expect(outcomes.image).toMatchObject({ problem: "Docker does not run: Cannot connect to the Docker daemon" });
+  expect(outcomes.pulumi).toMatchObject({ mend: expect.stringContaining("pulumi login") });
+  expect(outcomes.image).not.toHaveProperty("missing");
+});
+
+test("graphs are loaded with placeholders for the stack's secrets and environment", async () => {
+  const { asked } = await check({
+    environment: { TEAM: "blue" },
+    secrets: { MODEL_KEY: `arn:aws:secretsmanager:us-east-1:${account}:secret:model` },
+  });
+  expect(asked.at(-1)).toContain("app/main.ts check MODEL_KEY TEAM");
+});
