@@ -53,5 +53,5 @@ async function agents({ image: source, secrets, environment }: Config, root: str
   const graphs = [...answer.stdout.matchAll(/^graph (.*)$/gm)].map(([, id]) => id);
   return answer.code === 0
     ? { found: graphs.join(", ") }
-    : { problem: answer.complaint, mend: "npm start -- --config says the same; try until it starts" };
+    : { problem: answer.complaint, mend: `npm start -- --config ${join(folder, "langgraph.json")} until it starts` };
 }

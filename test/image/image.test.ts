@@ -2,9 +2,11 @@
  * What `docker build` would make of app/Dockerfile, step by step in folders of their own (support/dockerfile.ts), and
  * whether both roles start from exactly that, as nobody and without a place to write to.
  */
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { asApp } from "../support/acl.js";
 import { startRedis } from "../support/redis.js";
@@ -29,8 +31,9 @@ const smallest = `
   const State = Annotation.Root({ answer: Annotation() });
   export const graph = new StateGraph(State).addNode("reply", () => ({ answer: "yes" })).addEdge(START, "reply").compile();`;
 
-/** Both roles as the image starts them, on a Redis of their own. */
+/** Both roles as the image starts them, with nothing that they may write to, on a Redis of their own. */
 async function startBoth(image: Image, environment: Record<string, string> = {}): Promise<Record<string, RunningRole>> {
+  await promisify(execFile)("chmod", ["-R", "a-w", image.folder]);
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
   const [program, main = ""] = image.entrypoint;
@@ -140,6 +143,15 @@ test("what runs, runs on the machine that builds; the last stage only copies, an
   expect(last?.instructions.find(({ name }) => name === "USER")?.text).toBe("65534:65534");
   expect(args.map(({ text }) => text)).toEqual([expect.stringMatching(/^NODE=node:24-/)]);
   expect([...new Set(stages.map(({ base }) => base))]).toEqual(["$NODE", "app"]);
+});
+
+test("a variable that a step uses is declared in its stage", () => {
+  for (const { instructions } of parseDockerfile(dockerfile).stages) {
+    const declared = instructions.filter(({ name }) => name === "ARG").map(({ text }) => text.split("=")[0]);
+    const runs = instructions.filter(({ name }) => name === "RUN").map(({ text }) => text.replace(/'[^']*'/g, ""));
+    const used = runs.flatMap((text) => [...text.matchAll(/\$([A-Z_]+)/g)].map(([, name]) => name));
+    expect(declared).toEqual(expect.arrayContaining(used));
+  }
 });
 
 test("every copied path exists, and only what the ignore file lets in is copied", () => {
