@@ -9,6 +9,7 @@ const rooms = {
   worker: ["runs", "data", "graphs", "redis"],
   data: ["runs", "redis"],
   graphs: [],
+  image: [],
   redis: [],
   telemetry: [],
   local: ["redis"],

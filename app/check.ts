@@ -25,6 +25,7 @@ export async function checkProject(environment: NodeJS.ProcessEnv, deployed: str
   });
   for (const name of deployed) environment[name] ||= PLACEHOLDER;
   const project = readProject(langgraphConfigFile);
-  const graphs = await loadGraphs(project, createLog("silent", "check", "check"));
+  process.chdir(project.folder);
+  const graphs = await loadGraphs(project, createLog("silent", { instance: "check", role: "check" }));
   return [...project.warnings.map((text) => `warning ${text}`), ...graphs.ids.map((id) => `graph ${id}`)];
 }

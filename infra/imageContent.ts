@@ -29,6 +29,11 @@ export function contentHash(folder: string, entries: string[] = [""]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
+/** The same length as a content hash. */
+export function textHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}
+
 /**
  * Copies a project, without what stays out, to `<cache>/agents-<hash>`, once for each content.
  * @returns the copy's folder

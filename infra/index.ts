@@ -48,7 +48,13 @@ const image = new Image(
   "agents",
   "ready" in config.image
     ? config.image
-    : { ...config.image, stack, root: relative(process.cwd(), root) || ".", forceDelete: !protect },
+    : {
+        ...config.image,
+        stack,
+        root: relative(process.cwd(), root) || ".",
+        variables: [...Object.keys(config.secrets), ...Object.keys(config.environment)],
+        forceDelete: !protect,
+      },
 );
 const apiKey = new ApiKey("api-key", { recoveryDays });
 const secrets = new Secrets("secrets", { sources: config.secrets, recoveryDays });

@@ -13,7 +13,7 @@ import {
   secret,
 } from "@pulumi/pulumi";
 import { repositoryArn } from "../ecr.js";
-import { appContext, contentHash, copyProject } from "../imageContent.js";
+import { appContext, contentHash, copyProject, textHash } from "../imageContent.js";
 import type { Statement } from "./policies.js";
 import { type Transform, transformed } from "./transform.js";
 
@@ -30,6 +30,8 @@ export interface BuiltImageArgs {
   root: string;
   /** A project with langgraph.json and package.json; without one the bundled agents. */
   agents: string | undefined;
+  /** Variables that only the deployment sets: the build, which loads every graph, gives each a placeholder. */
+  variables: string[];
   /** For private packages, as the build secret NPM_TOKEN: no layer holds it. */
   npmToken: string | undefined;
   /** `pulumi destroy` deletes the images too; otherwise it stops at a repository that isn't empty. */
@@ -94,11 +96,15 @@ export class Image extends ComponentResource {
       args.agents === undefined
         ? `${root}/app/agents`
         : copyProject(args.agents, `${root}/node_modules/.cache/switchyard`);
-    const hash = [contentHash(root, appContext), ...(args.agents === undefined ? [] : [contentHash(agents)])].join("-");
+    const variables = [...args.variables].sort().join(",");
+    // The variables too: the same tag can't be pushed for a second build.
+    const parts = [contentHash(root, appContext), ...(args.agents === undefined ? [] : [contentHash(agents)])];
+    const hash = [...parts, ...(variables === "" ? [] : [textHash(variables)])].join("-");
     const login = ecr.getAuthorizationTokenOutput({ registryId: repository.registryId }, { parent: this });
     const image: dockerBuild.ImageArgs = {
       context: { location: root, named: { agents: { location: agents } } },
       dockerfile: { location: `${root}/app/Dockerfile` },
+      buildArgs: { AGENT_ENVIRONMENT: variables },
       platforms: [platform],
       tags: [interpolate`${repository.repositoryUrl}:${tagPrefix(stack)}-${hash}`],
       push: true,
@@ -125,5 +131,5 @@ function pullFrom(repositoryArn: Output<string> | string): Statement[] {
 
 /** A tag holds 128 letters, digits, dots, dashes and underscores, and begins with none of the marks. */
 function tagPrefix(stack: string): string {
-  return stack.replace(/^[^A-Za-z0-9]+/, "").slice(0, 80) || "stack";
+  return stack.replace(/^[^A-Za-z0-9]+/, "").slice(0, 60) || "stack";
 }

@@ -29,7 +29,7 @@ test("a server that does not know the authority, or has the wrong password, ends
   const start = (changes: NodeJS.ProcessEnv) =>
     startRole({ main, role: "server", environment: { ...serverEnvironment, ...changes } });
   const refused =
-    /Redis at localhost:\d+ does not answer \(.*(certificate|WRONGPASS).*\); check REDIS_URL and the login/;
+    /Redis at localhost:\d+ does not answer \(.*(certificate|WRONGPASS).*\); check REDIS_URL, REDIS_CLUSTER and the login/;
   await Promise.all([
     expect(start({ REDIS_CA_FILE: undefined })).rejects.toThrow(refused),
     expect(start({ REDIS_PASSWORD: "wrong" })).rejects.toThrow(refused),

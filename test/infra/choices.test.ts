@@ -21,7 +21,8 @@ const adopting = () => {
 };
 const own = (agents: string) => {
   const npmToken = new SecretText(`${secretMark}-npm`);
-  return program("prod", { agents, npmToken, allowedCidrs: ["0.0.0.0/0"] });
+  const environment = { REGION_OF_MODEL: "eu" };
+  return program("prod", { agents, npmToken, environment, allowedCidrs: ["0.0.0.0/0"] });
 };
 
 let project: string;
@@ -162,7 +163,7 @@ describe("the image", () => {
     expect(policy).toContain('"arn:aws:ecr:us-east-1:999988887777:repository/team/agents"');
   });
 
-  test("is built from the app and your agents, pushed under the hash of both, and pinned before the services roll", async () => {
+  test("is built from the app and your agents, pushed under the hash of all it is made of, and pinned before the services roll", async () => {
     const built = await own(project);
     const image = resourceOf(built, "docker-build:index:Image", "agents");
     expect(image.inputs).toMatchObject({
@@ -171,10 +172,11 @@ describe("the image", () => {
       platforms: ["linux/amd64"],
       context: { location: ".." },
       dockerfile: { location: "../app/Dockerfile" },
+      buildArgs: { AGENT_ENVIRONMENT: "REGION_OF_MODEL" },
       secrets: { NPM_TOKEN: `${secretMark}-npm` },
     });
     expect(String(image.inputs.tags)).toMatch(
-      /^\d+\.dkr\.ecr\.[\w.-]+\/agents-0a1b2c3:prod-[0-9a-f]{16}-[0-9a-f]{16}$/,
+      /^\d+\.dkr\.ecr\.[\w.-]+\/agents-0a1b2c3:prod-[0-9a-f]{16}-[0-9a-f]{16}-[0-9a-f]{16}$/,
     );
     expect(image.secretPaths).toEqual(expect.arrayContaining(["secrets", "registries[0].password"]));
     for (const role of ["servers", "workers"])
