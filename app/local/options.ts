@@ -40,7 +40,8 @@ export const MOST_INSTANCES = { servers: 200, workers: 1000 };
  * @param folder what relative paths are relative to: where the user is
  * @throws StartFailure 2 that names the option and what is allowed
  */
-export function readOptions(args: string[], folder: string): Options {
+export function readOptions(args: string[], folder: string, environment: NodeJS.ProcessEnv = {}): Options {
+  refuseTakenByNpm(environment);
   const given = parse(args);
   return {
     help: given.help ?? false,
@@ -51,6 +52,18 @@ export function readOptions(args: string[], folder: string): Options {
     config: given.config === undefined ? undefined : projectFile("--config", resolve(folder, given.config)),
     data: given.data === undefined ? undefined : resolve(folder, given.data),
   };
+}
+
+const names = ["stack", "servers", "workers", "port", "config", "data"];
+
+/** Without `--` npm takes options for its own, and says so only in our environment. */
+function refuseTakenByNpm(environment: NodeJS.ProcessEnv): void {
+  const taken = names.filter((name) => environment[`npm_config_${name}`]).map((name) => `--${name}`);
+  if (taken.length === 0) return;
+  throw new StartFailure(
+    2,
+    `npm took ${taken.join(", ")} for itself; put -- before the options: npm start -- ${taken[0]} …`,
+  );
 }
 
 function parse(args: string[]) {
@@ -70,7 +83,7 @@ function parse(args: string[]) {
   } catch (error) {
     // Node adds advice about `--` that means something else under npm.
     const sentence = (error instanceof Error ? error.message : String(error)).split(/\. |\n/)[0];
-    throw new StartFailure(2, `${sentence}. See npm start -- --help`);
+    throw new StartFailure(2, `${sentence?.replace(/\.+$/, "")}. See npm start -- --help`);
   }
 }
 

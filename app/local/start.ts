@@ -106,6 +106,7 @@ async function run(
     progress("stopping; Ctrl-C again ends at once");
   } finally {
     for (const step of undo.reverse()) await step();
+    if (stop.first.aborted) progress(namesRedis(environment) || dataFolder ? "stopped" : "stopped; its data are gone");
   }
 }
 
@@ -137,7 +138,7 @@ async function main(args: string[], environment: NodeJS.ProcessEnv, output: Outp
   try {
     // npm runs scripts in the package's folder; relative paths are the user's.
     const here = (underNpm && environment.INIT_CWD) || process.cwd();
-    const options = readOptions(args, here);
+    const options = readOptions(args, here, underNpm ? environment : {});
     if (options.help) output.result(usage);
     else await run(plan(options, environment, here), output, stop);
     return forced ? 130 : 0;
