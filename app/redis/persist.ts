@@ -1,5 +1,4 @@
 /** A worker's writes outlive an outage of Redis: they are idempotent, so they are sent again until Redis answers. */
-import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../telemetry/log.js";
 import { isAway } from "./away.js";
@@ -25,8 +24,23 @@ export function createPersist(redis: Redis, log: Log): Persist {
         signal?.throwIfAborted();
         log.warn({ event: "redis_retry", reason: error.message, waitMs: wait }, "redis did not answer; trying again");
         await delay(wait, undefined, { signal });
-        if (redis.status !== "ready") await once(redis, "ready", { signal });
+        if (redis.status !== "ready") await untilReady(redis, signal);
       }
     }
   };
+}
+
+/** Not `events.once`: that rejects at the first attempt to connect that fails. @throws the reason of `signal` */
+function untilReady(redis: Redis, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      redis.off("ready", settle);
+      signal?.removeEventListener("abort", settle);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve();
+    };
+    redis.on("ready", settle);
+    signal?.addEventListener("abort", settle);
+    if (signal?.aborted) settle();
+  });
 }
