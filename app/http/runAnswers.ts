@@ -82,14 +82,22 @@ export class RunAnswers {
     await this.#answerAtEnd(id, follow, response, cancelOnDisconnect);
   }
 
-  /** Resolves when the run has ended, or when the client of `response` has gone. */
-  async ended(id: RunId, response: Response): Promise<void> {
+  /**
+   * Resolves when the run has ended, or when the client of `response` has gone.
+   * @param then what to do once its end can't be missed
+   */
+  async whenEnded(id: RunId, response: Response, then: () => Promise<void>): Promise<void> {
     const follow = await this.#follow(id, "now");
     const leave = () => follow.close();
     response.once("close", leave);
-    if (response.destroyed) leave();
-    for await (const _events of follow);
-    response.off("close", leave);
+    try {
+      await then();
+      if (response.destroyed) leave();
+      for await (const _events of follow);
+    } finally {
+      leave();
+      response.off("close", leave);
+    }
   }
 
   /**

@@ -164,10 +164,10 @@ export function runRoutes(resource: Resource, { runs, threads, assistants, answe
       },
     },
     async ({ params, query, response }): Promise<Reply> => {
-      await runs.cancel(params.thread_id, params.run_id);
-      if (!query.wait) return { status: 202 };
-      await answers.ended(idOf(params), response);
-      return { status: 204 };
+      const cancel = () => runs.cancel(params.thread_id, params.run_id);
+      if (query.wait) await answers.whenEnded(idOf(params), response, cancel);
+      else await cancel();
+      return { status: query.wait ? 204 : 202 };
     },
   );
 }
