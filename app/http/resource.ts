@@ -109,7 +109,7 @@ export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyB
       for (const [path, known] of methods) {
         const allow = [...known].join(", ");
         app.route(path).all((request) => {
-          throw new HttpError(405, `${request.method} is not supported here; allowed: ${allow}`, { Allow: allow });
+          throw new HttpError(405, `this version has no ${request.method} ${request.path}; allowed there: ${allow}`, { Allow: allow });
         });
       }
     },

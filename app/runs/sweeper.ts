@@ -42,15 +42,18 @@ export async function sweep(redis: Redis, keys: Keys, settings: SweepSettings, l
   const { leaseMs, sweepMs, maxFailures } = settings;
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
   try {
-    const counts = (await Promise.all(
+    const healed = (await Promise.all(
       partitions.map((partition) =>
         scripts.sweep.run(redis, keys.in(partition, "leases"), leaseMs, sweepMs, maxFailures, RUNS_A_CALL),
       ),
-    )) as [number, number, number][];
-    const [requeued, failed, overruled] = [0, 1, 2].map((at) =>
-      counts.reduce((sum, count) => sum + (count[at] ?? 0), 0),
-    );
-    if (requeued || failed || overruled) log.warn({ event: "swept", requeued, failed, overruled }, "healed runs");
+    )) as [string[], string[], string[]][];
+    for (const [requeued, failed, overruled] of healed) {
+      for (const runId of requeued)
+        log.warn({ event: "run_requeued", runId }, "its worker was lost: the run is ready again");
+      for (const runId of failed) log.error({ event: "run_given_up", runId }, "its worker was lost once too often");
+      for (const runId of overruled)
+        log.warn({ event: "run_overruled", runId }, "cancelled; its worker had not ended it");
+    }
   } catch (error) {
     log.warn({ event: "sweep_failed", reason: error instanceof Error ? error.message : String(error) }, "sweep failed");
   }

@@ -10,7 +10,7 @@
 
   KEYS  1 leases
   ARGV  1 leaseMs  2 sweepMs  3 maxFailures  4 limit (runs a call)
-  Returns  {requeued, failed, overruled} (counts)
+  Returns  {requeued, failed, overruled}: lists of run ids
   Holds  I1, I5, I6, I10
 ]]
 --- @include "base"
@@ -19,7 +19,7 @@
 --- @include "end_run"
 --- @include "cancelled"
 local lease_ms, sweep_ms, max_failures, limit = unpack(ARGV)
-local requeued, failed, overruled = 0, 0, 0
+local requeued, failed, overruled = {}, {}, {}
 
 local swept = tonumber(redis.call('GET', key('swept')) or now)
 redis.call('SET', key('swept'), now)
@@ -43,7 +43,7 @@ end
 
 for _, run in ipairs(redis.call('ZRANGEBYSCORE', key('cancels'), '-inf', now, 'LIMIT', 0, limit)) do
   end_cancelled(run)
-  overruled = overruled + 1
+  overruled[#overruled + 1] = run
 end
 
 for _, run in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, limit)) do
@@ -51,16 +51,16 @@ for _, run in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 
   local failures = redis.call('HINCRBY', run_key, 'failures', 1)
   if redis.call('HGET', run_key, 'cancel') ~= '' then
     end_cancelled(run)
-    overruled = overruled + 1
+    overruled[#overruled + 1] = run
   elseif failures >= tonumber(max_failures) then
     fail(run, failures)
-    failed = failed + 1
+    failed[#failed + 1] = run
   else
     local graph, due = unpack(redis.call('HMGET', run_key, 'graph_id', 'due'))
     redis.call('HSET', run_key, 'status', 'pending', 'owner', '', 'updated_at', now)
     redis.call('ZREM', KEYS[1], run)
     make_ready(run, graph, due)
-    requeued = requeued + 1
+    requeued[#requeued + 1] = run
   end
 end
 
