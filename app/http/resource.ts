@@ -109,7 +109,9 @@ export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyB
       for (const [path, known] of methods) {
         const allow = [...known].join(", ");
         app.route(path).all((request) => {
-          throw new HttpError(405, `this version has no ${request.method} ${request.path}; allowed there: ${allow}`, { Allow: allow });
+          throw new HttpError(405, `this version has no ${request.method} ${request.path}; allowed there: ${allow}`, {
+            Allow: allow,
+          });
         });
       }
     },

@@ -69,10 +69,7 @@ export class Attempts {
     const [word, cancel] = (await scripts.append.run(
       this.redis,
       this.#key(run),
-      run.runId,
-      run.threadId,
-      run.owner,
-      run.attempt,
+      ...identity(run),
       first,
       ...flat(events),
     )) as ["kept" | "lost", string?];
@@ -84,10 +81,7 @@ export class Attempts {
     return (await scripts.finish.run(
       this.redis,
       this.#key(run),
-      run.runId,
-      run.threadId,
-      run.owner,
-      run.attempt,
+      ...identity(run),
       first,
       outcome.status,
       outcome.threadStatus,
@@ -123,6 +117,11 @@ export class Attempts {
   #key(run: ClaimedRun): string {
     return this.keys.of(run.threadId, "run", run.runId);
   }
+}
+
+/** Who writes, as the scripts take it. */
+function identity(run: ClaimedRun): (string | number)[] {
+  return [run.runId, run.threadId, run.owner, run.attempt];
 }
 
 function flat(events: NewEvent[]): string[] {

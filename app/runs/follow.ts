@@ -1,18 +1,14 @@
 /**
- * Following runs: one subscriber a process, whatever the number of clients.
+ * One follow of a run.
  *
  * The stream is the truth and PubSub makes it live. A follow holds the id of the last event that it delivered; a message
  * that continues it is delivered as it comes, any other tells of a gap, and the gap is read from the stream. So a lost
  * message, a reconnection or a burst that a slow reader can't take need no handling of their own: the follow is *behind*
  * and reads, in pages, as fast as its reader pulls. What it holds in memory is bounded.
- *
- * A lost message is noticed by the next one, but the last one of a run has none. Where the client tells of a reconnection
- * all follows read at once. Where nothing tells (a half-open socket, a slot that moved), a check each five seconds asks how
- * far the followed runs have come (measured, 1,000 follows: 6 ms of the server's CPU and 1.3 ms of Redis's each time).
  */
 import type { Redis } from "../redis/connect.js";
-import { type Keys, partitionOf } from "../redis/partitions.js";
-import { compareIds, END, ENQUEUED, type EventMessage, parseEntry, parseMessage } from "./events.js";
+import type { Keys } from "../redis/partitions.js";
+import { compareIds, END, ENQUEUED, type EventMessage, parseEntry } from "./events.js";
 import { type EventId, type RunEvent, RunRefused } from "./types.js";
 
 /** Batches of events in order, without gap or repetition; ends by itself after `end`. `close` frees it at once. */
@@ -28,116 +24,9 @@ export type FollowFrom = "new" | "now" | "start" | { after: EventId };
 
 const PAGE_EVENTS = 200;
 const HELD_BYTES = 1024 * 1024;
-const CHECK_MS = 5_000;
-
-interface Channel {
-  partition: number;
-  subscribed: Promise<unknown>;
-  follows: Set<RunFollow>;
-}
-
-export class Followers {
-  readonly #channels = new Map<string, Channel>();
-  readonly #checks: NodeJS.Timeout;
-
-  /**
-   * @param commands reads streams
-   * @param subscriber used for nothing else
-   */
-  constructor(
-    private readonly commands: Redis,
-    private readonly subscriber: Redis,
-    private readonly keys: Keys,
-  ) {
-    subscriber.on("smessage", (channel: string, text: string) => this.#deliver(channel, text));
-    subscriber.on("ready", () => this.#resubscribe());
-    // Of a cluster: the connection to a master was made anew.
-    subscriber.on("subscribersReady", () => this.#resubscribe());
-    // What could not be asked now is asked the next time.
-    this.#checks = setInterval(() => void this.#check().catch(() => {}), CHECK_MS);
-  }
-
-  /** Ends the checks; follows go on as long as messages come. */
-  close(): void {
-    clearInterval(this.#checks);
-  }
-
-  /** Resolves once subscribed. @throws RunRefused `run_missing` */
-  async follow(threadId: string, runId: string, from: FollowFrom): Promise<Follow> {
-    const name = this.keys.of(threadId, "follow", threadId);
-    const source = new StreamSource(this.commands, this.keys, threadId, runId);
-    const follow: RunFollow = new RunFollow(runId, source, () => this.#leave(name, follow));
-    const channel = this.#channels.get(name) ?? this.#open(name, threadId);
-    channel.follows.add(follow);
-    try {
-      await channel.subscribed;
-      await follow.begin(from);
-    } catch (error) {
-      follow.close();
-      throw error;
-    }
-    return follow;
-  }
-
-  #open(name: string, threadId: string): Channel {
-    const channel: Channel = {
-      partition: partitionOf(threadId),
-      subscribed: this.subscriber.ssubscribe(name),
-      follows: new Set(),
-    };
-    this.#channels.set(name, channel);
-    return channel;
-  }
-
-  #leave(name: string, follow: RunFollow): void {
-    const channel = this.#channels.get(name);
-    if (!channel?.follows.delete(follow) || channel.follows.size > 0) return;
-    this.#channels.delete(name);
-    // A failure means that the connection is gone, and with it the subscription.
-    this.subscriber.sunsubscribe(name).catch(() => {});
-  }
-
-  #deliver(name: string, text: string): void {
-    const channel = this.#channels.get(name);
-    if (!channel) return;
-    const message = parseMessage(text);
-    for (const follow of channel.follows) if (follow.runId === message.runId) follow.receive(message, text.length);
-  }
-
-  /** After a reconnection: what was published meanwhile is read from the streams. */
-  #resubscribe(): void {
-    for (const [name, channel] of this.#channels) {
-      channel.subscribed = this.subscriber.ssubscribe(name);
-      channel.subscribed.then(
-        () => {
-          for (const follow of channel.follows) follow.fallBehind();
-        },
-        () => {}, // the connection went again; the next `ready` comes here again
-      );
-    }
-  }
-
-  /** Who has not had the last event of its run by now has missed a message. One pipeline for each partition. */
-  async #check(): Promise<void> {
-    const partitions = new Map<number, RunFollow[]>();
-    for (const { partition, follows } of this.#channels.values())
-      partitions.set(partition, [...(partitions.get(partition) ?? []), ...follows]);
-    await Promise.all([...partitions.values()].map((follows) => this.#checkTogether(follows)));
-  }
-
-  async #checkTogether(follows: RunFollow[]): Promise<void> {
-    const pipeline = this.commands.pipeline();
-    for (const { recordKey } of follows) pipeline.hget(recordKey, "last");
-    const answers = (await pipeline.exec()) ?? [];
-    for (const [at, follow] of follows.entries()) {
-      const [error, last] = answers[at] ?? [new Error("no answer from Redis")];
-      if (!error) follow.hear(last as EventId | null);
-    }
-  }
-}
 
 /** What Redis keeps of a run's events. */
-class StreamSource {
+export class StreamSource {
   readonly #events: string;
   readonly recordKey: string;
   readonly #thread: string;
@@ -179,7 +68,7 @@ class StreamSource {
 
 const latest = (a: EventId, b: EventId) => (compareIds(a, b) > 0 ? a : b);
 
-class RunFollow implements Follow {
+export class RunFollow implements Follow {
   /** The last id delivered, or held to be delivered. */
   #cursor: EventId = ENQUEUED;
   #held: RunEvent[] = [];

@@ -3,7 +3,8 @@ import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
-import { type Follow, Followers, type FollowFrom } from "./follow.js";
+import type { Follow, FollowFrom } from "./follow.js";
+import { Followers } from "./followers.js";
 import { scripts } from "./scripts.js";
 import { type MultitaskStrategy, type NewRun, type Run, RunRefused, type RunStatus } from "./types.js";
 
