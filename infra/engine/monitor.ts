@@ -175,13 +175,18 @@ export class Monitor {
   /** A component whose children another process would make. */
   private async construct({ type, name, urn, inputs }: RecordedResource): Promise<Values> {
     if (type !== "awsx:ec2:Vpc") throw new Error(`the engine can't construct ${type}`);
-    const zones = ["a", "b"].map((zone) => this.surroundings.region + zone);
+    const zones = Array.from({ length: zonesOf(inputs) }, (_, index) => this.surroundings.region + "abcdef"[index]);
     return await createVpc(name, urn, inputs, zones, async (childType, childName, parent, childInputs) => {
       const child = { type: childType, name: childName, parent, custom: true, inputs: childInputs };
       const { resource } = await this.register({ ...noOptions, ...child });
       return { urn: resource.urn, id: resource.id || unknown };
     });
   }
+}
+
+/** As many as are asked for; awsx takes three where nobody says. */
+function zonesOf({ numberOfAvailabilityZones }: Values): number {
+  return typeof numberOfAvailabilityZones === "number" ? numberOfAvailabilityZones : 3;
 }
 
 function fromStruct(struct: structs.Struct | undefined): Values {

@@ -1,6 +1,6 @@
 /**
- * Answers in place of the awsx plugin, which makes the children of `awsx:ec2:Vpc` in a process of its own: two zones
- * with each kind of subnet that was asked for, their routes, the internet gateway, NAT gateways and endpoints. A
+ * Answers in place of the awsx plugin, which makes the children of `awsx:ec2:Vpc` in a process of its own: zones with
+ * each kind of subnet that was asked for, their routes, the internet gateway, NAT gateways and endpoints. A
  * recording without them would let checks pass that never looked at a network.
  */
 import { isValues, type Values } from "./wire.js";
