@@ -162,13 +162,16 @@ function readEnv(configFile: string, env: z.infer<typeof Config>["env"]): Record
 }
 
 function unusedKeys(json: Record<string, unknown>): string[] {
-  return Object.keys(json)
-    .filter((key) => !UNDERSTOOD.includes(key))
-    .map((key) => {
-      if (OF_PYTHON.includes(key)) return `"${key}" is for Python graphs and has no effect`;
-      if (OF_THE_IMAGE.includes(key)) return `"${key}" is for other image builds and has no effect`;
-      return `"${key}" is not supported and has no effect`;
-    });
+  return (
+    Object.keys(json)
+      // JavaScript projects carry it, too, as `["."]`, and mean nothing by it.
+      .filter((key) => !UNDERSTOOD.includes(key) && key !== "dependencies")
+      .map((key) => {
+        if (OF_PYTHON.includes(key)) return `"${key}" is for Python graphs and has no effect`;
+        if (OF_THE_IMAGE.includes(key)) return `"${key}" is for other image builds and has no effect`;
+        return `"${key}" is not supported and has no effect`;
+      })
+  );
 }
 
 function otherNode(wanted: string | undefined): string[] {
