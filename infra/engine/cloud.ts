@@ -32,12 +32,20 @@ export const secretMark = "made-secret";
 export const nameSuffix = "-0a1b2c3";
 
 export function create(resource: NewResource, { region }: Surroundings): Answer {
-  const { type, name, inputs } = resource;
+  const { type } = resource;
   const [, module = "", kind = ""] = /^\w[\w-]*:(\w+)(?:\/\w+)?:(\w+)$/.exec(type) ?? [];
-  const physical = typeof inputs.name === "string" ? inputs.name : `${name}${nameSuffix}`;
+  const physical = physicalName(resource);
   const arn = `arn:aws:${module}:${region}:${account}:${lowerFirst(kind)}/${physical}`;
   const id = `${lowerFirst(kind)}-${physical}`;
   return { id, outputs: { arn, name: physical, ...special[type]?.(resource, physical, region) } };
+}
+
+/** The name that AWS would see: one that was given, or a beginning of it or the logical name with Pulumi's suffix. */
+function physicalName({ name, inputs }: NewResource): string {
+  if (typeof inputs.name === "string") return inputs.name;
+  return typeof inputs.namePrefix === "string"
+    ? inputs.namePrefix.replace(/-$/, "") + nameSuffix
+    : `${name}${nameSuffix}`;
 }
 
 type Attributes = (resource: NewResource, physical: string, region: string) => Values;
@@ -90,6 +98,10 @@ export function lookUp(token: string, args: Values, { zones }: Surroundings): Va
       return { accountId: account, arn: `arn:aws:iam::${account}:user/somebody`, id: account, userId: "AIDA" };
     case "aws:route53/getZone:getZone": {
       const name = String(args.name);
+      if (zones.filter((zone) => zone === name).length > 1)
+        throw new Error(
+          "reading Route 53 Hosted Zone: multiple Route 53 Hosted Zones matched; use additional constraints",
+        );
       if (!zones.includes(name))
         throw new Error("reading Route 53 Hosted Zone: no matching Route 53 Hosted Zone found");
       return { id: `Z-${name}`, zoneId: `Z-${name}`, name };

@@ -28,6 +28,8 @@ interface Registration {
   inputs: Values;
   protect: boolean;
   ignoreChanges: string[];
+  replaceOnChanges: string[];
+  retainOnDelete: boolean;
   timeouts: RecordedResource["timeouts"];
   dependencies: string[];
   secretOutputs: string[];
@@ -37,6 +39,8 @@ interface Registration {
 const noOptions = {
   protect: false,
   ignoreChanges: [],
+  replaceOnChanges: [],
+  retainOnDelete: false,
   timeouts: { create: "", update: "", delete: "" },
   dependencies: [],
   secretOutputs: [],
@@ -68,6 +72,8 @@ export class Monitor {
       inputs: fromStruct(request.getObject()),
       protect: request.getProtect() ?? false,
       ignoreChanges: request.getIgnorechangesList(),
+      replaceOnChanges: request.getReplaceonchangesList(),
+      retainOnDelete: request.getRetainondelete() ?? false,
       timeouts: {
         create: timeouts?.getCreate() ?? "",
         update: timeouts?.getUpdate() ?? "",
@@ -123,6 +129,8 @@ export class Monitor {
       outputs: made?.outputs ?? {},
       protect: registration.protect,
       ignoreChanges: registration.ignoreChanges,
+      replaceOnChanges: registration.replaceOnChanges,
+      retainOnDelete: registration.retainOnDelete,
       timeouts: registration.timeouts,
       dependencies: registration.dependencies,
     };

@@ -18,6 +18,10 @@ export interface RecordedResource {
   outputs: Values;
   protect: boolean;
   ignoreChanges: string[];
+  /** Properties that AWS can't change in place, whatever the provider says. */
+  replaceOnChanges: string[];
+  /** Left on AWS when the stack goes. */
+  retainOnDelete: boolean;
   timeouts: { create: string; update: string; delete: string };
   dependencies: string[];
 }
