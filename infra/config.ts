@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { type ImageSource, readEnvironment, readImage, readSecrets, type SecretSource } from "./config/agents.js";
-import { isCidr } from "./config/cidr.js";
+import { isCidr, isPrivate, prefixLength } from "./config/cidr.js";
 import { type EdgeConfig, readEdge } from "./config/edge.js";
 import { type RedisConfig, readRedis } from "./config/redis.js";
 import { isObject, StackValues } from "./config/values.js";
@@ -43,8 +43,9 @@ export interface Config {
     egress: Egress[];
   };
   redis: RedisConfig;
-  network: { nat: Nat; internet: boolean };
+  network: { nat: Nat; internet: boolean; cidr: string };
   edge: EdgeConfig;
+  apiKeyGeneration: number;
   image: ImageSource;
   /** Environment of the agents that must stay secret. */
   secrets: Record<string, SecretSource>;
@@ -82,11 +83,12 @@ export function parseConfig(stack: string, all: Record<string, string>, isSecret
       runs: values.count("runsPerWorker", 1, 1000),
       protectMinutes: values.count("protectMinutes", 1, 2880),
       policyArns: readPolicyArns(values),
-      egress: readEgress(values),
+      egress: readEgress(values, network.internet),
     },
     redis: readRedis(values, stack),
     network,
     edge: readEdge(values, region),
+    apiKeyGeneration: values.count("apiKeyGeneration", 1, 1_000_000),
     image: readImage(values, root, network.internet),
     secrets,
     environment: readEnvironment(values, secrets),
@@ -117,15 +119,20 @@ function readRegion(values: StackValues, all: Record<string, string>): string {
     values.problem(
       `aws:region is ${JSON.stringify(region)}; it must be an AWS region: pulumi config set aws:region us-east-1`,
     );
+  // Their ARNs, names of services and certificates differ, and none of it was tried there.
+  if (/^(cn|us-gov|us-iso[a-z]*|eu-iso[a-z]*|eusc)-/.test(region))
+    values.problem(`aws:region is ${JSON.stringify(region)}; only commercial regions of AWS are supported`);
   return region;
 }
 
 function readSize(values: StackValues, cpuKey: string, memoryKey: string): FargateSize {
   const cpu = values.text(cpuKey) ?? "";
   const memory = values.text(memoryKey) ?? "";
-  const size = fargateSize(Number(cpu), Number(memory));
+  // In digits only: 0x200 would be a number too.
+  const number = (text: string) => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
+  const size = fargateSize(number(cpu), number(memory));
   if (size !== undefined) return size;
-  const memories = fargateMemories(Number(cpu));
+  const memories = fargateMemories(number(cpu));
   if (memories.length === 0) values.refuse(cpuKey, cpu, `it must be one of ${fargateCpus.join(", ")}`);
   else values.refuse(memoryKey, memory, `with ${cpuKey} ${cpu} it must be one of ${memories.join(", ")}`);
   return { cpu: 256, memory: 512 };
@@ -136,24 +143,39 @@ function readNetwork(values: StackValues): Config["network"] {
   const internet = values.flag("internet");
   if (!internet && nat !== "none")
     values.refuse("nat", nat, `with ${project}:internet false it must be none: a NAT gateway is a way to the internet`);
-  return { nat, internet };
+  const cidr = values.text("vpcCidr") ?? "";
+  if (!isCidr(cidr) || !isPrivate(cidr) || prefixLength(cidr) < 16 || prefixLength(cidr) > 20)
+    values.refuse("vpcCidr", cidr, "it must be a private IPv4 network of /16 to /20, such as 10.0.0.0/16");
+  return { nat, internet, cidr };
 }
 
 function readPolicyArns(values: StackValues): string[] {
   const arn = /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/;
-  const arns = values.list("workerPolicyArns", "it must be the ARN of an IAM policy", (item) =>
-    typeof item === "string" && arn.test(item) ? item : undefined,
+  const arns = values.list(
+    "workerPolicyArns",
+    "it must be the ARN of an IAM policy",
+    (item) => (typeof item === "string" && arn.test(item) ? item : undefined),
+    10,
   );
   return [...new Set(arns)];
 }
 
-function readEgress(values: StackValues): Egress[] {
-  return values.list("workerEgress", "it must be {cidr, port} such as {cidr: 10.1.0.0/16, port: 5432}", (item) => {
-    if (!isObject(item)) return undefined;
-    const { cidr, port, ...others } = item;
-    if (typeof cidr !== "string" || !isCidr(cidr) || Object.keys(others).length > 0) return undefined;
-    return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65535
-      ? { cidr, port }
-      : undefined;
-  });
+function readEgress(values: StackValues, internet: boolean): Egress[] {
+  const egress = values.list(
+    "workerEgress",
+    "it must be {cidr, port} such as {cidr: 10.1.0.0/16, port: 5432}",
+    asEgress,
+    50,
+  );
+  const outside = egress.find(({ cidr }) => !isPrivate(cidr));
+  if (!internet && outside !== undefined)
+    values.refuse("workerEgress", outside.cidr, `with ${project}:internet false it must be a private network`);
+  return egress;
+}
+
+function asEgress(item: unknown): Egress | undefined {
+  if (!isObject(item)) return undefined;
+  const { cidr, port, ...others } = item;
+  if (typeof cidr !== "string" || !isCidr(cidr) || Object.keys(others).length > 0) return undefined;
+  return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65535 ? { cidr, port } : undefined;
 }

@@ -31,14 +31,32 @@ export const ownNames = [
 
 export type OwnName = (typeof ownNames)[number];
 
-/** What a stack may not set: our own names, the other names of the same things, and what would open the API. */
+/**
+ * What a stack may not set: our own names, the other names of the same things, what ECS and Node.js set or obey, what would
+ * open the API or write conversations into logs, and the one name that an object can't hold.
+ */
 const reserved: ReadonlySet<string> = new Set([
   ...ownNames,
   "ALLOW_ANONYMOUS",
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  "ECS_AGENT_URI",
+  "ECS_CONTAINER_METADATA_URI",
+  "ECS_CONTAINER_METADATA_URI_V4",
+  "HOME",
+  "HOSTNAME",
+  "INSTANCE_NAME",
   "LANGGRAPH_CONFIG_FILE",
+  "LD_LIBRARY_PATH",
+  "LD_PRELOAD",
+  "LOG_ERROR_MESSAGES",
+  "NODE_OPTIONS",
+  "NODE_PATH",
   "N_JOBS_PER_WORKER",
+  "PATH",
   "REDIS_CA_FILE",
   "REDIS_URI",
+  "TRUNCATE_ROUTE",
+  "__proto__",
 ]);
 
 export function isReserved(name: string): boolean {
@@ -47,7 +65,14 @@ export function isReserved(name: string): boolean {
 
 /** Names that by custom hold a secret: their values belong into `secrets`, never into a task definition. */
 export function looksSecret(name: string): boolean {
-  return /(^|_)(KEY|KEYS|TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS|DSN)$/i.test(name);
+  return /((^|_)(KEY|KEYS|TOKEN|SECRET|SECRETS|PASSPHRASE|CREDENTIALS|DSN|PAT)|PASSWORD|PASSWD|PWD|APIKEY|ACCESS_KEY_ID)$/i.test(
+    name,
+  );
+}
+
+/** Whether a value is, or holds, an address with a user and a password. @example "postgres://app:hunter2@db:5432" */
+export function holdsPassword(value: string): boolean {
+  return /:\/\/[^\s/:@]*:[^\s/@]+@/.test(value);
 }
 
 export const environmentName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;

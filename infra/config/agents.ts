@@ -1,9 +1,9 @@
 /** What runs: an image to build or one that is ready, and the agents' environment. */
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { repositoryArn } from "../ecr.js";
-import { environmentName, isReserved, looksSecret } from "../environment.js";
-import type { StackValues } from "./values.js";
+import { environmentName, holdsPassword, isReserved, looksSecret } from "../environment.js";
+import { isObject, type StackValues } from "./values.js";
 
 export type ImageSource =
   | { ready: string }
@@ -36,19 +36,33 @@ export function readImage(values: StackValues, root: string, internet: boolean):
   }
   if (agents === undefined) return { agents, npmToken };
   const folder = resolve(root, agents);
-  if (!existsSync(join(folder, "langgraph.json")))
-    values.refuse("agents", agents, `it must be a folder with a langgraph.json; there is none in ${folder}`);
+  for (const file of ["langgraph.json", "package.json"])
+    if (!holdsObject(join(folder, file)))
+      values.refuse("agents", agents, `it must be a folder with a ${file} of valid JSON; there is none in ${folder}`);
   return { agents: folder, npmToken };
+}
+
+function holdsObject(file: string): boolean {
+  try {
+    return isObject(JSON.parse(readFileSync(file, "utf8")));
+  } catch {
+    return false;
+  }
 }
 
 export function readSecrets(values: StackValues): Record<string, SecretSource> {
   const secrets: Record<string, SecretSource> = {};
-  const arn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+(:[^:]*:[^:]*:[^:]*)?$/;
+  const arn =
+    /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+-[A-Za-z0-9]{6}(:[^:]*:[^:]*:[^:]*)?$/;
   for (const [name, value] of Object.entries(values.texts("secrets"))) {
     if (!nameAllowed(values, "secrets", name)) continue;
     if (arn.test(value)) secrets[name] = { arn: value };
     else if (value === "" || value.startsWith("arn:"))
-      values.refuse(`secrets.${name}`, value, "it must be a value or the full ARN of a Secrets Manager secret");
+      values.refuse(
+        `secrets.${name}`,
+        value,
+        "it must be a value or the full ARN of a Secrets Manager secret, with the six characters that AWS adds to its name",
+      );
     else if (values.isSecret("secrets")) secrets[name] = { value };
     else
       values.problem(
@@ -70,7 +84,13 @@ export function readEnvironment(values: StackValues, secrets: Record<string, Sec
         `${values.project}:environment.${name} looks like a secret, and many may read a task definition; ` +
           `use pulumi config set --secret --path secrets.${name} ...`,
       );
-    if (name in secrets) values.problem(`${values.project}:environment.${name} is in secrets too; keep one of them`);
+    if (holdsPassword(value))
+      values.problem(
+        `${values.project}:environment.${name} holds an address with a password, and many may read a task definition; ` +
+          `use pulumi config set --secret --path secrets.${name} ...`,
+      );
+    if (Object.hasOwn(secrets, name))
+      values.problem(`${values.project}:environment.${name} is in secrets too; keep one of them`);
     environment[name] = value;
   }
   return environment;

@@ -1,5 +1,5 @@
 /** Who may reach the API, and under which name. Closed by default: nobody, and never unencrypted unawares. */
-import { isAnywhere, isCidr } from "./cidr.js";
+import { isCidr, prefixLength } from "./cidr.js";
 import type { StackValues } from "./values.js";
 
 export interface EdgeConfig {
@@ -18,6 +18,7 @@ export function readEdge(values: StackValues, region: string): EdgeConfig {
     "allowedCidrs",
     "it must be an IPv4 network without host bits, such as 203.0.113.7/32 or 10.0.0.0/8",
     (item) => (typeof item === "string" && isCidr(item) ? item : undefined),
+    50,
   );
   const plainHttp = values.flag("plainHttp");
   const domain = values.matching(
@@ -36,8 +37,12 @@ export function readEdge(values: StackValues, region: string): EdgeConfig {
     values.refuse("plainHttp", true, "it must be false with domain, which brings HTTPS");
   if (!plainHttp && domain === undefined)
     values.refuse("domain", "", "it must be given for HTTPS, or plainHttp must be true to go without");
-  const anywhere = allowedCidrs.find(isAnywhere);
-  if (plainHttp && anywhere !== undefined)
-    values.refuse("allowedCidrs", anywhere, "with plainHttp it must name who may call: keys would travel unencrypted");
+  const wide = allowedCidrs.find((cidr) => prefixLength(cidr) < 8);
+  if (plainHttp && wide !== undefined)
+    values.refuse(
+      "allowedCidrs",
+      wide,
+      "with plainHttp it must name who may call, with prefixes of /8 or longer: keys would travel unencrypted",
+    );
   return { scheme, allowedCidrs: [...new Set(allowedCidrs)], domain, certificateArn };
 }

@@ -54,11 +54,14 @@ export function readRedis(values: StackValues, stack: string): RedisConfig {
 
 function readUrl(values: StackValues, text: string): AdoptedRedis {
   const url = parseUrl(text);
-  // Not shown: what can't be parsed may hold a password all the same.
+  // Not shown: what can't be used may hold a password all the same.
   if (url === undefined)
     values.problem(
-      `${values.project}:redisUrl is no address; it must begin with redis:// or rediss:// and name a host`,
+      `${values.project}:redisUrl is no address that tasks can use; it must begin with redis:// or rediss://, name a ` +
+        "host that is not this machine (a name or an IPv4 address), and hold no query and no fragment",
     );
+  else if (url.password !== undefined && !url.url.startsWith("rediss:"))
+    values.problem(`${values.project}:redisUrl holds a password, which must not travel unencrypted; use rediss://`);
   else if (url.password !== undefined && !values.isSecret("redisUrl"))
     values.problem(
       `${values.project}:redisUrl holds a password in plain text; ` +
@@ -70,7 +73,9 @@ function readUrl(values: StackValues, text: string): AdoptedRedis {
 function parseUrl(text: string): AdoptedRedis | undefined {
   try {
     const url = new URL(text);
-    if (!/^rediss?:$/.test(url.protocol) || !url.hostname) return undefined;
+    if (!/^rediss?:$/.test(url.protocol) || !isElsewhere(url.hostname) || url.port === "0") return undefined;
+    // What is left of the address stands in plain text, so it holds nothing that could be a password.
+    if (url.search !== "" || url.hash !== "" || !/^\/?\d*$/.test(url.pathname)) return undefined;
     const bare = new URL(text);
     bare.username = "";
     bare.password = "";
@@ -84,4 +89,9 @@ function parseUrl(text: string): AdoptedRedis | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A host that a task reaches: neither the task itself nor, in a VPC without IPv6, an IPv6 address. */
+function isElsewhere(host: string): boolean {
+  return host !== "" && !/^(localhost|127\.[\d.]+|0\.0\.0\.0|\[.*\])$/i.test(host);
 }

@@ -62,13 +62,15 @@ export class StackValues {
     return value === "true";
   }
 
-  /** A list, checked item by item; `key[0]` names the first. */
-  list<Item>(key: string, allowed: string, read: (item: unknown) => Item | undefined): Item[] {
+  /** A list, checked item by item; `key[0]` names the first. @param most items that AWS takes */
+  list<Item>(key: string, allowed: string, read: (item: unknown) => Item | undefined, most: number): Item[] {
+    if (this.text(key) === undefined) return [];
     const value = this.json(key);
     if (!Array.isArray(value)) {
       this.refuse(key, value, "it must be a list");
       return [];
     }
+    if (value.length > most) this.problem(`${this.project}:${key} holds ${value.length}; it must hold at most ${most}`);
     return value.flatMap((each: unknown, index) => {
       const item = read(each);
       if (item === undefined) this.refuse(`${key}[${index}]`, each, allowed);
@@ -78,17 +80,19 @@ export class StackValues {
 
   /** An object of texts; numbers and flags in it count as their text, as in any environment. */
   texts(key: string): Record<string, string> {
+    if (this.text(key) === undefined) return {};
     const value = this.json(key);
     if (!isObject(value)) {
       this.refuse(key, value, "it must be an object");
       return {};
     }
-    const texts: Record<string, string> = {};
-    for (const [name, each] of Object.entries(value)) {
-      if (typeof each === "string" || typeof each === "number" || typeof each === "boolean") texts[name] = String(each);
-      else this.refuse(`${key}.${name}`, each, "it must be a text");
-    }
-    return texts;
+    const texts = Object.entries(value).flatMap(([name, each]) => {
+      if (typeof each === "string" || typeof each === "number" || typeof each === "boolean")
+        return [[name, String(each)]];
+      this.refuse(`${key}.${name}`, each, "it must be a text");
+      return [];
+    });
+    return Object.fromEntries(texts);
   }
 
   private json(key: string): unknown {

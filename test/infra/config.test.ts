@@ -18,6 +18,12 @@ function config(stack: string, changes: Record<string, unknown> = {}, name = sta
   return parseConfig(name, values, (key) => secretKeys.includes(key));
 }
 
+const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:openai-AbCdEf";
+
+function networks(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `10.0.${index}.0/24`);
+}
+
 /** The message with which the program stops. */
 function refusal(changes: Record<string, unknown>, stack = "dev", name = stack): string {
   try {
@@ -31,7 +37,7 @@ function refusal(changes: Record<string, unknown>, stack = "dev", name = stack):
 let project: string;
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "agents-"));
-  writeFileSync(join(project, "langgraph.json"), "{}");
+  for (const file of ["langgraph.json", "package.json"]) writeFileSync(join(project, file), "{}");
 });
 afterAll(() => rmSync(project, { recursive: true }));
 
@@ -127,6 +133,21 @@ describe("what a stack may say", () => {
     ]);
   });
 
+  test("lists that are empty texts, which are not given; names that objects know; private ways in a closed network", () => {
+    const workerEgress = [{ cidr: "10.1.0.0/16", port: 5432 }];
+    expect(
+      config("dev", {
+        ...{ allowedCidrs: "", workerPolicyArns: "", secrets: "", internet: false, workerEgress },
+        environment: { constructor: "x", COMPAT: "yes", LINK: "https://host:8080/a@b" },
+      }),
+    ).toMatchObject({
+      edge: { allowedCidrs: [] },
+      workers: { policyArns: [], egress: workerEgress },
+      secrets: {},
+      environment: { COMPAT: "yes", LINK: "https://host:8080/a@b" },
+    });
+  });
+
   test("every pair of CPU and memory that Fargate sells", () => {
     for (const workerCpu of fargateCpus)
       for (const workerMemory of fargateMemories(workerCpu))
@@ -158,6 +179,14 @@ describe("what stops the program: the key, the value and what is allowed", () =>
     [{ redisUrl: new SecretText("redis://a:%zz@host") }, ["switchyard:redisUrl", "redis:// or rediss://"]],
     [{ redisUrl: "redis://host", cacheTier: "ha" }, ["switchyard:cacheTier", "left at cache"]],
     [{ redisUrl: "redis://host", restoreFrom: "old" }, ["switchyard:restoreFrom", "redisUrl"]],
+    [{ redisUrl: new SecretText("rediss://host:6379/?password=hunter2") }, ["switchyard:redisUrl", "no query"]],
+    [{ redisUrl: new SecretText("rediss://host:6379/#hunter2") }, ["switchyard:redisUrl", "no fragment"]],
+    [{ redisUrl: new SecretText("rediss://host/hunter2") }, ["switchyard:redisUrl"]],
+    [{ redisUrl: "redis://host:0" }, ["switchyard:redisUrl"]],
+    [{ redisUrl: "redis://Localhost:6379" }, ["switchyard:redisUrl", "not this machine"]],
+    [{ redisUrl: "redis://127.0.0.1" }, ["switchyard:redisUrl", "not this machine"]],
+    [{ redisUrl: "redis://[fd00::1]:6379" }, ["switchyard:redisUrl", "IPv4"]],
+    [{ redisUrl: new SecretText("redis://app:p@host") }, ["switchyard:redisUrl", "use rediss://"]],
     [{ restoreFrom: "my snapshot" }, ["switchyard:restoreFrom", "name of a snapshot"]],
     [{ nat: "both" }, ['switchyard:nat is "both"', "none, single, perAz"]],
     [{ internet: "no" }, ['switchyard:internet is "no"', "true or false"]],
@@ -165,6 +194,16 @@ describe("what stops the program: the key, the value and what is allowed", () =>
     [{ allowedCidrs: ["203.0.113.7"] }, ["switchyard:allowedCidrs[0]", "203.0.113.7/32"]],
     [{ allowedCidrs: ["10.0.0.0/8", "10.0.0.1/8"] }, ["switchyard:allowedCidrs[1]", "host bits"]],
     [{ allowedCidrs: ["::/0"] }, ["switchyard:allowedCidrs[0]", "IPv4"]],
+    [{ allowedCidrs: ["0.0.0.0/00"] }, ["switchyard:allowedCidrs[0]", "IPv4"]],
+    [{ allowedCidrs: ["010.0.0.0/8"] }, ["switchyard:allowedCidrs[0]", "IPv4"]],
+    [{ allowedCidrs: ["0.0.0.0/1", "128.0.0.0/1"] }, ["switchyard:allowedCidrs", "/8 or longer"]],
+    [{ allowedCidrs: networks(51) }, ["switchyard:allowedCidrs holds 51", "at most 50"]],
+    [{ vpcCidr: "10.0.0.0/24" }, ["switchyard:vpcCidr", "/16 to /20"]],
+    [{ vpcCidr: "8.8.0.0/16" }, ["switchyard:vpcCidr", "private"]],
+    [{ vpcCidr: "" }, ["switchyard:vpcCidr", "private"]],
+    [{ apiKeyGeneration: 0 }, ["switchyard:apiKeyGeneration", "from 1"]],
+    [{ serverMemory: "0x400" }, ['switchyard:serverMemory is "0x400"']],
+    [{ serverCpu: "5.12e2" }, ['switchyard:serverCpu is "5.12e2"']],
     [{ allowedCidrs: "10.0.0.0/8" }, ["switchyard:allowedCidrs", "list"]],
     [{ scheme: "public" }, ["switchyard:scheme", "internet, internal"]],
     [{ plainHttp: false }, ["switchyard:domain", "plainHttp must be true"]],
@@ -183,20 +222,72 @@ describe("what stops the program: the key, the value and what is allowed", () =>
     [{ image: digest, npmToken: new SecretText("npm_1") }, ["switchyard:npmToken", "nothing is built"]],
     [{ secrets: { OPENAI_API_KEY: "sk-1" } }, ["switchyard:secrets.OPENAI_API_KEY", "--secret --path"]],
     [{ secrets: { KEY: "arn:aws:s3:::bucket" } }, ["switchyard:secrets.KEY", "Secrets Manager"]],
+    [
+      { secrets: { KEY: "arn:aws:secretsmanager:us-east-1:123456789012:secret:openai" } },
+      ["switchyard:secrets.KEY", "full ARN"],
+    ],
+    [
+      { secrets: { KEY: "arn:aws:secretsmanager:us-east-1:123456789012:secret:openai:key::" } },
+      ["switchyard:secrets.KEY", "six characters"],
+    ],
     [{ secrets: { "MY-KEY": new SecretText("x") } }, ["switchyard:secrets.MY-KEY", "letters, digits"]],
     [{ secrets: { REDIS_PASSWORD: new SecretText("x") } }, ["switchyard:secrets.REDIS_PASSWORD", "program itself"]],
     [{ environment: { OPENAI_API_KEY: "sk-1" } }, ["switchyard:environment.OPENAI_API_KEY", "secrets.OPENAI_API_KEY"]],
     [{ environment: { ALLOW_ANONYMOUS: true } }, ["switchyard:environment.ALLOW_ANONYMOUS", "program itself"]],
+    [{ environment: { DATABASE_URL: "postgres://app:pw@db/x" } }, ["environment.DATABASE_URL", "with a password"]],
+    [{ environment: JSON.parse('{"__proto__": "x"}') }, ["switchyard:environment.__proto__"]],
+    [{ secrets: JSON.parse(`{"__proto__": "${arn}"}`) }, ["switchyard:secrets.__proto__"]],
+    [{ secrets: { KEY: arn }, environment: { KEY: "x" } }, ["switchyard:environment.KEY is in secrets too"]],
     [{ environment: { NESTED: { a: 1 } } }, ["switchyard:environment.NESTED", "text"]],
     [{ environment: { A: new SecretText("x") } }, ["switchyard:environment", "secrets"]],
     [{ environment: "A=1" }, ["switchyard:environment", "object"]],
     [{ workerPolicyArns: ["AdministratorAccess"] }, ["switchyard:workerPolicyArns[0]", "ARN"]],
     [{ workerEgress: [{ cidr: "10.0.0.0/8" }] }, ["switchyard:workerEgress[0]", "{cidr, port}"]],
     [{ workerEgress: [{ cidr: "10.0.0.0/8", port: 70000 }] }, ["switchyard:workerEgress[0]", "{cidr, port}"]],
+    [
+      { workerPolicyArns: Array.from({ length: 11 }, (_, index) => `arn:aws:iam::aws:policy/P${index}`) },
+      ["switchyard:workerPolicyArns holds 11", "at most 10"],
+    ],
+    [{ internet: false, workerEgress: [{ cidr: "8.8.8.8/32", port: 443 }] }, ["switchyard:workerEgress", "private"]],
+    [{ internet: false, workerEgress: [{ cidr: "0.0.0.0/0", port: 5432 }] }, ["switchyard:workerEgress", "private"]],
+    [{ "aws:region": "cn-north-1" }, ["aws:region", "commercial"]],
+    [{ "aws:region": "us-iso-east-1" }, ["aws:region", "commercial"]],
     [{ "aws:region": undefined }, ["aws:region", "pulumi config set aws:region"]],
   ])("%j", (changes, parts) => {
     const message = refusal(changes);
     for (const part of parts) expect(message).toContain(part);
+  });
+
+  test.each([
+    ...["ECS_AGENT_URI", "PATH", "NODE_OPTIONS", "INSTANCE_NAME", "LOG_ERROR_MESSAGES", "TRUNCATE_ROUTE", "LD_PRELOAD"],
+  ])("%s, which is not the stack's to set", (name) => {
+    expect(refusal({ environment: { [name]: "x" } })).toContain(`switchyard:environment.${name} is set by the program`);
+    expect(refusal({ secrets: { [name]: arn } })).toContain(`switchyard:secrets.${name} is set by the program`);
+  });
+
+  test.each(["DBPASSWORD", "PGPASSWD", "MYSQL_PWD", "OPENAI_APIKEY", "GITHUB_PAT", "AWS_ACCESS_KEY_ID"])(
+    "%s in plain environment, which by its name is a secret",
+    (name) => {
+      expect(refusal({ environment: { [name]: "x" } })).toContain(`environment.${name} looks like a secret`);
+    },
+  );
+
+  test.each([
+    ["langgraph.json", undefined],
+    ["package.json", undefined],
+    ["langgraph.json", "not JSON"],
+    ["package.json", "[]"],
+  ])("agents whose %s is %j", (file, content) => {
+    const folder = mkdtempSync(join(tmpdir(), "agents-"));
+    try {
+      for (const name of ["langgraph.json", "package.json"]) {
+        const text = name === file ? content : "{}";
+        if (text !== undefined) writeFileSync(join(folder, name), text);
+      }
+      expect(refusal({ agents: folder })).toContain(`a folder with a ${file} of valid JSON`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("both image and agents", () => {
