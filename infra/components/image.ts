@@ -69,7 +69,8 @@ export class Image extends ComponentResource {
   /** Cost: $0.10 a GB and month. */
   private repository(name: string, { forceDelete, transform }: BuiltImageArgs): ecr.Repository {
     const args: ecr.RepositoryArgs = {
-      imageTagMutability: "IMMUTABLE",
+      // Tasks are pinned to digests. A tag that can't be pushed again would only refuse content that comes back.
+      imageTagMutability: "MUTABLE",
       imageScanningConfiguration: { scanOnPush: true },
       encryptionConfigurations: [{ encryptionType: "KMS" }],
       forceDelete,
@@ -91,13 +92,9 @@ export class Image extends ComponentResource {
 
   private build(name: string, args: BuiltImageArgs, repository: ecr.Repository): dockerBuild.Image {
     const { root, stack, npmToken, transform } = args;
-    // The bundled agents are part of the app, and so of its hash.
-    const agents =
-      args.agents === undefined
-        ? `${root}/app/agents`
-        : copyProject(args.agents, `${root}/node_modules/.cache/switchyard`);
+    const agents = copyProject(args.agents ?? `${root}/app/agents`, `${root}/node_modules/.cache/switchyard`, root);
     const variables = [...args.variables].sort().join(",");
-    // The variables too: the same tag can't be pushed for a second build.
+    // The bundled agents are part of the app, and so of its hash.
     const parts = [contentHash(root, appContext), ...(args.agents === undefined ? [] : [contentHash(agents)])];
     const hash = [...parts, ...(variables === "" ? [] : [textHash(variables)])].join("-");
     const login = ecr.getAuthorizationTokenOutput({ registryId: repository.registryId }, { parent: this });
