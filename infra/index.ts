@@ -56,7 +56,7 @@ const image = new Image(
         forceDelete: !protect,
       },
 );
-const apiKey = new ApiKey("api-key", { recoveryDays });
+const apiKey = new ApiKey("api-key", { generation: config.apiKeyGeneration, recoveryDays });
 const secrets = new Secrets("secrets", { sources: config.secrets, recoveryDays });
 const cluster = new Cluster("cluster", { logDays });
 const loadBalancer = new LoadBalancer("balancer", {
@@ -89,7 +89,8 @@ const observability = new Observability("observability", { cluster });
 export default {
   url: loadBalancer.url,
   apiKey: apiKey.key,
-  ...guidance(config, { url: loadBalancer.url, hostName: loadBalancer.hostName, loss: redis.loss }),
+  ...guidance(config, { loadBalancer, redis, serverService, workerService }),
+  vpcId: network.vpcId,
   failedDeployments: observability.topicArn,
   cluster: cluster.name,
   serverService: serverService.serviceName,

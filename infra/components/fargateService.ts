@@ -63,6 +63,7 @@ export interface FargateRole extends ContainerRole {
 
 export class FargateService extends ComponentResource {
   readonly serviceName: Output<string>;
+  readonly logGroupName: Output<string>;
 
   /** By name in the environment. */
   private readonly secrets: Record<string, SecretReference>;
@@ -88,6 +89,7 @@ export class FargateService extends ComponentResource {
     const task = this.taskDefinition(name, logs, this.executionRole(name, logs), this.taskRole(name));
     const service = this.service(name, task, securityGroup);
     this.serviceName = service.name;
+    this.logGroupName = logs.name;
     this.registerOutputs({ serviceName: this.serviceName });
   }
 
@@ -152,7 +154,7 @@ export class FargateService extends ComponentResource {
   private logGroup(name: string): cloudwatch.LogGroup {
     return new cloudwatch.LogGroup(
       name,
-      { name: `/switchyard/${this.args.stack}/${name}`, retentionInDays: this.args.logDays },
+      { namePrefix: `/switchyard/${this.args.stack}/${name}-`, retentionInDays: this.args.logDays },
       { parent: this },
     );
   }
@@ -182,7 +184,8 @@ export class FargateService extends ComponentResource {
       this.prerequisites.push(new iam.RolePolicy(`${name}-task`, args, { parent: this }));
     }
     for (const policyArn of taskPolicyArns) {
-      const attachment = `${name}-${policyArn.replace(/^.*::/, "").replace(/[:/]+/g, "-")}`;
+      // Path and name as they are: with other marks in them, two policies could become one.
+      const attachment = `${name}-${policyArn.replace(/^.*::/, "")}`;
       const args = { role: role.name, policyArn };
       this.prerequisites.push(new iam.RolePolicyAttachment(attachment, args, { parent: this }));
     }
@@ -210,6 +213,8 @@ export class FargateService extends ComponentResource {
       memory: String(size.memory),
       executionRoleArn: executionRole.arn,
       taskRoleArn: taskRole.arn,
+      // Workers that drain still run on the one before, and ECS could not bring one of them back.
+      skipDestroy: true,
       containerDefinitions: jsonStringify([containerDefinition(name, this.args, this.role, this.secrets, logs.name)]),
     };
     return new ecs.TaskDefinition(name, transformed(args, transform?.taskDefinition), { parent: this });

@@ -13,6 +13,7 @@ export interface ServerServiceArgs extends FargateServiceArgs {
 
 export class ServerService extends ComponentResource {
   readonly serviceName: Output<string>;
+  readonly logGroupName: Output<string>;
 
   constructor(name: string, args: ServerServiceArgs, opts?: ComponentResourceOptions) {
     super("switchyard:service:ServerService", name, {}, opts);
@@ -48,6 +49,7 @@ export class ServerService extends ComponentResource {
       { parent: this },
     );
     this.serviceName = base.serviceName;
+    this.logGroupName = base.logGroupName;
     this.registerOutputs({ serviceName: this.serviceName });
   }
 }

@@ -14,6 +14,7 @@ export interface WorkerServiceArgs extends FargateServiceArgs {
 
 export class WorkerService extends ComponentResource {
   readonly serviceName: Output<string>;
+  readonly logGroupName: Output<string>;
 
   constructor(name: string, args: WorkerServiceArgs, opts?: ComponentResourceOptions) {
     super("switchyard:service:WorkerService", name, {}, opts);
@@ -47,6 +48,7 @@ export class WorkerService extends ComponentResource {
       { parent: this },
     );
     this.serviceName = base.serviceName;
+    this.logGroupName = base.logGroupName;
     this.registerOutputs({ serviceName: this.serviceName });
   }
 }

@@ -45,8 +45,7 @@ async function main(args: string[]): Promise<number> {
     show(`      ${outputs.access}`);
     const region = stackConfig(root, options.stack).values["aws:region"] ?? "";
     for (const reason of await reasons(outputs, region, ask)) show(`      ${reason}`);
-    for (const role of ["servers", "workers"])
-      show(`      logs: aws logs tail /switchyard/${options.stack}/${role} --since 15m --region ${region}`);
+    show(`      logs: ${outputs.logs}`);
     return 1;
   }
 }

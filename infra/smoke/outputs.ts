@@ -11,6 +11,8 @@ export interface Outputs {
   services: string[];
   /** Who can connect, in words. */
   access: string;
+  /** The command that shows the logs. */
+  logs: string;
 }
 
 /** Why there is nothing to try; the exit code is the contract's. */
@@ -43,5 +45,6 @@ export async function readOutputs(stack: string, ask: Ask): Promise<Outputs> {
     cluster: text("cluster"),
     services: [text("serverService"), text("workerService")],
     access: text("access"),
+    logs: text("logs"),
   };
 }

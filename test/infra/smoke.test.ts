@@ -31,6 +31,7 @@ const outputsOf = (url: string): Answers => ({
   "stack output --json --show-secrets --stack dev": {
     ...{ url, apiKey: key, cluster: "cluster-1", serverService: "servers-1", workerService: "workers-1" },
     access: "Nobody can connect yet.",
+    logs: "aws logs tail /switchyard/dev/servers-1 --follow --region us-east-1",
   },
 });
 
@@ -91,7 +92,7 @@ test.each([
     expect(stdout).toContain(
       "stopped task of servers-1: Essential container in task exited; servers: exit code 3, Redis",
     );
-    expect(stdout).toContain("aws logs tail /switchyard/dev/servers --since 15m --region us-east-1");
+    expect(stdout).toContain("logs: aws logs tail /switchyard/dev/servers-1 --follow --region us-east-1");
     expect(stdout + stderr).not.toContain(key);
   },
 );
