@@ -7,7 +7,7 @@ import type { Domain } from "./components/loadBalancer.js";
 import type { EdgeConfig } from "./config/edge.js";
 import { refusal } from "./refusal.js";
 
-/** @throws RunError when there is neither a certificate nor a zone */
+/** @throws RunError when there is neither a certificate nor one zone */
 export async function findDomain({ domain, certificateArn }: EdgeConfig): Promise<Domain | undefined> {
   if (domain === undefined) return undefined;
   return certificateArn === undefined
@@ -34,6 +34,11 @@ async function lookUp(name: string): Promise<string | undefined> {
     return zone.zoneId;
   } catch (error) {
     if (error instanceof Error && /no matching .*zone/i.test(error.message)) return undefined;
+    if (error instanceof Error && /multiple .*zone/i.test(error.message))
+      throw refusal(
+        `switchyard:domain lies in ${name}, and this account has several public Route 53 zones of that name. ` +
+          "Delete those that nobody asks, or set switchyard:certificateArn and make the DNS record yourself",
+      );
     throw error;
   }
 }

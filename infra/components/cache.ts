@@ -50,14 +50,14 @@ const tiers = {
     engineVersion: "8.2",
     family: "valkey8",
     nodeType: "cache.t4g.small",
-    topology: { numCacheClusters: 1 },
+    topology: { clusterMode: "disabled", numCacheClusters: 1 },
     loss: "everything, since there is one node: runs, threads and streams",
   },
   ha: {
     engineVersion: "8.2",
     family: "valkey8",
     nodeType: "cache.m7g.large",
-    topology: { numCacheClusters: 2, automaticFailoverEnabled: true, multiAzEnabled: true },
+    topology: { clusterMode: "disabled", numCacheClusters: 2, automaticFailoverEnabled: true, multiAzEnabled: true },
     loss: "the last moments before a failover, which the primary had not yet sent to its replica",
   },
   durable: {
@@ -76,6 +76,10 @@ const tiers = {
   },
 } as const;
 
+/**
+ * Cost a month, us-east-1: about $19 for `cache` (one cache.t4g.small), $185 for `ha` and `durable` (two
+ * cache.m7g.large); snapshots beyond the free one $0.085 a GB.
+ */
 export class Cache extends ComponentResource implements RedisConnection {
   readonly url: Output<string>;
   readonly username = "app";
@@ -93,8 +97,10 @@ export class Cache extends ComponentResource implements RedisConnection {
     super("switchyard:cache:Cache", name, {}, opts);
     const securityGroup = this.securityGroup(name);
     const passwords = this.passwords(name);
-    const app = this.user(name, "app", passwords, accessOf(this.keyPrefix));
-    const users = this.userGroup(name, app);
+    // Ids of users are one namespace in an account and region, which stacks of the same name may share.
+    const ids = new RandomId(`${name}-ids`, { byteLength: 4 }, { parent: this });
+    const app = this.user(name, "app", ids, passwords, accessOf(this.keyPrefix));
+    const users = this.userGroup(name, ids, app);
     const group = this.replicationGroup(name, users, this.parameterGroup(name), securityGroup);
 
     this.cluster = args.tier === "durable";
@@ -129,9 +135,15 @@ export class Cache extends ComponentResource implements RedisConnection {
     return [generation(this.args.passwordGeneration), generation(this.args.passwordGeneration - 1)];
   }
 
-  private user(name: string, userName: string, passwords: RandomPassword[], accessString: string): elasticache.User {
+  private user(
+    name: string,
+    userName: string,
+    ids: RandomId,
+    passwords: RandomPassword[],
+    accessString: string,
+  ): elasticache.User {
     const args: elasticache.UserArgs = {
-      userId: boundedName(this.args.stack, userName, 40),
+      userId: this.ownId(userName, ids),
       userName,
       engine: "valkey",
       accessString,
@@ -141,18 +153,23 @@ export class Cache extends ComponentResource implements RedisConnection {
   }
 
   /** A group must hold a user named default; ours can do nothing, with a password that nobody knows. */
-  private userGroup(name: string, app: elasticache.User): elasticache.UserGroup {
+  private userGroup(name: string, ids: RandomId, app: elasticache.User): elasticache.UserGroup {
     const unknown = new RandomPassword(`${name}-default`, { length: 64, special: false }, { parent: this });
-    const nobody = this.user(name, "default", [unknown], "off -@all");
+    const nobody = this.user(name, "default", ids, [unknown], "off -@all");
     return new elasticache.UserGroup(
       name,
       {
-        userGroupId: boundedName(this.args.stack, "users", 40),
+        userGroupId: this.ownId("users", ids),
         engine: "valkey",
         userIds: [nobody.userId, app.userId],
       },
       { parent: this },
     );
+  }
+
+  /** At most the 40 characters that AWS allows. */
+  private ownId(part: string, ids: RandomId): Output<string> {
+    return interpolate`${boundedName(this.args.stack, part, 31)}-${ids.hex}`;
   }
 
   private parameterGroup(name: string): elasticache.ParameterGroup {
@@ -197,7 +214,8 @@ export class Cache extends ComponentResource implements RedisConnection {
       transitEncryptionEnabled: true,
       transitEncryptionMode: "required",
       atRestEncryptionEnabled: true,
-      autoMinorVersionUpgrade: true,
+      // A version that AWS raised by itself would differ from ours, and going back to it is a new cache.
+      autoMinorVersionUpgrade: false,
       applyImmediately: true,
       snapshotRetentionLimit: this.args.snapshotDays,
       ...(protect ? { finalSnapshotIdentifier: this.finalSnapshotName(name) } : {}),
@@ -206,6 +224,8 @@ export class Cache extends ComponentResource implements RedisConnection {
     return new elasticache.ReplicationGroup(name, transformed(args, this.args.transform?.replicationGroup), {
       parent: this,
       protect,
+      // The provider would try it in place, which AWS refuses.
+      replaceOnChanges: ["clusterMode"],
       customTimeouts: timing.timeouts.cache,
     });
   }

@@ -39,7 +39,8 @@ export class Certificate extends ComponentResource {
         // Another stack of the same account may have proved the same domain.
         allowOverwrite: true,
       },
-      { parent: this },
+      // And may still need the proof: ACM asks for it again whenever it renews a certificate.
+      { parent: this, retainOnDelete: true },
     );
     const issued = new acm.CertificateValidation(
       name,

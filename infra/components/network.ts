@@ -21,6 +21,8 @@ import { type Transform, transformed } from "./transform.js";
 export interface NetworkArgs {
   region: string;
   accountId: Input<string>;
+  /** Addresses of the VPC, /16 to /20; another one is another VPC. @example "10.0.0.0/16" */
+  cidr: string;
   /**
    * How tasks reach the internet: `none` from public subnets with addresses of their own ($3.65 a month each), `single`
    * through one NAT gateway (about $33 a month, and no way out while its zone is down), `perAz` through one in each
@@ -82,9 +84,9 @@ export class Network extends ComponentResource {
   }
 
   private vpc(name: string): Vpc {
-    const { region, nat, transform } = this.args;
+    const { region, cidr, nat, transform } = this.args;
     const args: VpcArgs = {
-      cidrBlock: "10.0.0.0/16",
+      cidrBlock: cidr,
       numberOfAvailabilityZones: 2,
       enableDnsHostnames: true,
       natGateways: { strategy: natStrategies[nat] },
@@ -119,14 +121,15 @@ export class Network extends ComponentResource {
         resources: [group.arn, interpolate`${group.arn}:*`],
       },
     ]);
-    new iam.RolePolicy(`${name}-flow`, { role: role.id, policy }, { parent: this });
+    const allowed = new iam.RolePolicy(`${name}-flow`, { role: role.id, policy }, { parent: this });
     const args: ec2.FlowLogArgs = {
       vpcId: this.vpcId,
       trafficType: "ALL",
       logDestination: group.arn,
       iamRoleArn: role.arn,
     };
-    new ec2.FlowLog(name, transformed(args, this.args.transform?.flowLog), { parent: this });
+    // AWS tries the role when the flow log is made.
+    new ec2.FlowLog(name, transformed(args, this.args.transform?.flowLog), { parent: this, dependsOn: allowed });
   }
 
   private createEndpoints(name: string): Endpoints {

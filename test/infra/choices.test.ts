@@ -1,13 +1,25 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { secretMark } from "../../infra/engine/cloud.js";
 import { type Recording, resourceOf, resourcesOf } from "../../infra/engine/recording.js";
-import { SecretText } from "../../infra/engine/stackFiles.js";
+import { runProgram } from "../../infra/engine/run.js";
+import { SecretText, stackConfig } from "../../infra/engine/stackFiles.js";
 import { isValues } from "../../infra/engine/wire.js";
 import { contentHash, copyProject } from "../../infra/imageContent.js";
-import { containerOf, pathsOf, program } from "./support.js";
+import { containerOf, pathsOf, program, root } from "./support.js";
 
 const ready = `999988887777.dkr.ecr.us-east-1.amazonaws.com/team/agents@sha256:${"a".repeat(64)}`;
 const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d";
@@ -30,7 +42,7 @@ beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "agents-"));
   for (const folder of ["src", "node_modules/left-pad", ".git"]) mkdirSync(join(project, folder), { recursive: true });
   for (const file of ["langgraph.json", "package.json", "src/agent.ts", ".env", "src/.env.local", ".git/HEAD"])
-    writeFileSync(join(project, file), file);
+    writeFileSync(join(project, file), file.endsWith(".json") ? "{}" : file);
 });
 afterAll(() => rmSync(project, { recursive: true }));
 
@@ -82,6 +94,22 @@ describe("Valkey", () => {
       REDIS_CLUSTER: "true",
     });
     expect(prod.outputs.loss).toContain("nothing that was acknowledged");
+  });
+
+  test("becomes another one where AWS can't change it in place: to a cluster and back", async () => {
+    const [dev, ha, cluster] = await Promise.all([trial(), program("staging"), durable()]);
+    expect([dev, ha, cluster].map((recording) => cacheOf(recording).clusterMode)).toEqual([
+      "disabled",
+      "disabled",
+      "enabled",
+    ]);
+    const group = resourceOf(cluster, "aws:elasticache/replicationGroup:ReplicationGroup", "cache");
+    expect(group.replaceOnChanges).toEqual(["clusterMode"]);
+    expect(cacheOf(dev).engineVersion).toBe(cacheOf(ha).engineVersion);
+  });
+
+  test("keeps the version that the program names, or a refresh would plan another cache", async () => {
+    expect(cacheOf(await trial()).autoMinorVersionUpgrade).toBe(false);
   });
 
   test("gets a new password while the one before stays valid: the user first, then the secret, then the tasks", async () => {
@@ -137,6 +165,9 @@ describe("the edge", () => {
       inputs.type,
     ]);
     expect(records).toContainEqual(["Z-example.com", "agents.example.com", "A"]);
+    // Another stack may have its certificate by the same proof.
+    const proof = resourceOf(prod, "aws:route53/record:Record", "balancer-certificate-proof");
+    expect(proof).toMatchObject({ retainOnDelete: true, inputs: { allowOverwrite: true } });
     expect(prod.outputs).toMatchObject({ url: "https://agents.example.com", access: "Open to 0.0.0.0/0" });
   });
 
@@ -144,13 +175,29 @@ describe("the edge", () => {
     const prod = await durable();
     expect(resourceOf(prod, "aws:lb/listener:Listener", "balancer").inputs).toMatchObject({ certificateArn });
     expect(prod.resources.filter(({ type }) => /acm|route53/.test(type))).toEqual([]);
-    expect(prod.outputs.dnsRecord).toMatch(/agents\.example\.com CNAME balancer-\S+\.elb\.amazonaws\.com$/);
+    expect(prod.outputs.dnsRecord).toMatch(/agents\.example\.com CNAME balancer-\S+\.elb\.amazonaws\.com /);
+    expect(prod.outputs.dnsRecord).toContain("ALIAS or ANAME");
   });
 
   test("that is internal stands in the private subnets", async () => {
     const { inputs } = resourceOf(await adopting(), "aws:lb/loadBalancer:LoadBalancer", "balancer");
     expect(inputs.internal).toBe(true);
     expect(pathsOf(inputs.subnets, "network-private-")).toHaveLength(2);
+  });
+
+  test("that is internal asks for a network inside, not for the caller's address outside", async () => {
+    const { outputs } = await program("dev", { scheme: "internal", vpcCidr: "10.42.0.0/18" });
+    expect(outputs.access).toContain("10.42.0.0/18");
+    expect(outputs.access).not.toContain("checkip");
+  });
+});
+
+describe("the network", () => {
+  test("takes the addresses that the stack gives it, and says which VPC it is", async () => {
+    const recording = await program("dev", { scheme: "internal", vpcCidr: "10.42.0.0/18" });
+    const vpc = resourceOf(recording, "aws:ec2/vpc:Vpc", "network");
+    expect(vpc.inputs.cidrBlock).toBe("10.42.0.0/18");
+    expect(recording.outputs.vpcId).toBe(vpc.id);
   });
 });
 
@@ -187,16 +234,78 @@ describe("the image", () => {
     expect(named.location).toMatch(/^\.\.\/node_modules\/\.cache\/switchyard\/agents-[0-9a-f]{16}$/);
   });
 
+  test("that comes back is pushed under the tag that it had, which the repository allows", async () => {
+    const file = join(project, "src/agent.ts");
+    const tagOf = (recording: Recording) => resourceOf(recording, "docker-build:index:Image", "agents").inputs.tags;
+    // Not `program`, which would remember the first run: what changes is a file.
+    const built = async (content: string) => {
+      writeFileSync(file, content);
+      const { errors, ...recording } = await runProgram({
+        root,
+        stack: "dev",
+        config: stackConfig(root, "dev", { agents: project }),
+      });
+      expect(errors).toEqual([]);
+      return { errors, ...recording };
+    };
+    const [first, second, third] = [await built("A"), await built("B"), await built("A")];
+    expect(tagOf(second)).not.toEqual(tagOf(first));
+    expect(tagOf(third)).toEqual(tagOf(first));
+    expect(resourceOf(third, "aws:ecr/repository:Repository", "agents").inputs.imageTagMutability).toBe("MUTABLE");
+  });
+
+  test("of the bundled agents is built from a copy as well", async () => {
+    const { context } = resourceOf(await trial(), "docker-build:index:Image", "agents").inputs;
+    expect(JSON.stringify(context)).toContain("../node_modules/.cache/switchyard/agents-");
+  });
+
+  test("takes a folder that holds this repository, and leaves the repository out", () => {
+    const outer = mkdtempSync(join(tmpdir(), "outer-"));
+    try {
+      const repository = join(outer, "switchyard");
+      const cache = join(repository, "node_modules/.cache/switchyard");
+      mkdirSync(repository);
+      for (const name of ["langgraph.json", "package.json"]) writeFileSync(join(outer, name), "{}");
+      writeFileSync(join(repository, "Pulumi.yaml"), "name: switchyard");
+      writeFileSync(join(outer, "run.sh"), "#!/bin/sh", { mode: 0o755 });
+      symlinkSync("run.sh", join(outer, "link.sh"));
+      const copy = copyProject(outer, cache, repository);
+      expect(readdirSync(copy).sort()).toEqual(["langgraph.json", "link.sh", "package.json", "run.sh"]);
+      expect(readFileSync(join(copy, "link.sh"), "utf8")).toBe("#!/bin/sh");
+      expect(statSync(join(copy, "run.sh")).mode & 0o100).toBe(0o100);
+      expect(copyProject(outer, cache, repository)).toBe(copy);
+    } finally {
+      rmSync(outer, { recursive: true });
+    }
+  });
+
+  test("leaves no copies that nobody has used for a day", () => {
+    const cache = mkdtempSync(join(tmpdir(), "cache-"));
+    try {
+      const longAgo = new Date(Date.now() - 2 * 24 * 60 * 60 * 1000);
+      const [old, recent] = ["agents-old", "agents-recent"].map((name) => join(cache, name)) as [string, string];
+      for (const folder of [old, recent]) mkdirSync(folder);
+      const copy = copyProject(project, cache, root);
+      for (const folder of [old, copy]) utimesSync(folder, longAgo, longAgo);
+      expect(copyProject(project, cache, root)).toBe(copy);
+      expect(existsSync(old)).toBe(false);
+      expect(existsSync(recent)).toBe(true);
+      expect(statSync(copy).mtimeMs).toBeGreaterThan(longAgo.getTime());
+    } finally {
+      rmSync(cache, { recursive: true });
+    }
+  });
+
   test("never holds .env files, node_modules or .git", () => {
     const cache = mkdtempSync(join(tmpdir(), "cache-"));
     try {
-      const copy = copyProject(project, cache);
+      const copy = copyProject(project, cache, root);
       expect(contentHash(copy)).toBe(contentHash(project));
       const before = contentHash(project);
       writeFileSync(join(project, ".env"), "OTHER=1");
       expect(contentHash(project)).toBe(before);
       writeFileSync(join(project, "src/agent.ts"), "changed");
-      expect(copyProject(project, cache)).not.toBe(copy);
+      expect(copyProject(project, cache, root)).not.toBe(copy);
     } finally {
       rmSync(cache, { recursive: true });
     }

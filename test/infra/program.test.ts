@@ -148,6 +148,22 @@ describe("names", () => {
       for (const { inputs } of resourcesOf(recorded("prod"), type)) expect(inputs).not.toHaveProperty("name");
   });
 
+  test("of two stacks that are called alike in one account don't collide", () => {
+    const prod = recorded("prod");
+    const ids = resourceOf(prod, "random:index/randomId:RandomId", "cache-ids");
+    for (const type of ["aws:elasticache/user:User", "aws:elasticache/userGroup:UserGroup"])
+      for (const resource of resourcesOf(prod, type)) {
+        expect(physicalName(resource)).toMatch(/^switchyard-prod-\w+-0a1b2c3d$/);
+        expect(resource.dependencies).toContain(ids.urn);
+      }
+    for (const role of ["servers", "workers"]) {
+      const logs = resourceOf(prod, "aws:cloudwatch/logGroup:LogGroup", role);
+      expect(logs.inputs).not.toHaveProperty("name");
+      expect(logs.inputs.namePrefix).toBe(`/switchyard/prod/${role}-`);
+      expect(prod.outputs.logs).toContain(logs.outputs.name);
+    }
+  });
+
   test("are the same in every stack, so that a stack's history is one", () => {
     const shared = (stack: string) =>
       new Set(
@@ -209,6 +225,18 @@ describe("time limits", () => {
   });
 });
 
+test("a draining worker's task definition stays when a new one comes", () => {
+  for (const { inputs } of resourcesOf(recorded("prod"), "aws:ecs/taskDefinition:TaskDefinition"))
+    expect(inputs.skipDestroy).toBe(true);
+});
+
+test("flow logs are made once their role may write, or AWS refuses them", () => {
+  const prod = recorded("prod");
+  expect(resourceOf(prod, "aws:ec2/flowLog:FlowLog", "network").dependencies).toContain(
+    resourceOf(prod, "aws:iam/rolePolicy:RolePolicy", "network-flow").urn,
+  );
+});
+
 test.each(["servers", "workers"])("no task of the %s starts before its rights and its ways are there", (name) => {
   const prod = recorded("prod");
   const service = resourceOf(prod, "aws:ecs/service:Service", name);
@@ -227,6 +255,7 @@ describe("bad input stops the program before its first resource", () => {
   test.each<[string, Values, string]>([
     ["an impossible size", { serverCpu: 512, serverMemory: 512 }, "switchyard:serverMemory"],
     ["a key that nobody knows", { replicas: 3 }, "switchyard:replicas is no key"],
+    ["a region that is not commercial", { "aws:region": "us-gov-west-1" }, "only commercial regions"],
     ["a domain without a zone", { plainHttp: false, domain: "agents.example.org" }, "switchyard:certificateArn"],
   ])("%s", async (_, changes, message) => {
     const { exitCode, errors, resources } = await attempt("dev", changes);
@@ -235,6 +264,14 @@ describe("bad input stops the program before its first resource", () => {
     expect(errors.join("\n")).not.toContain("    at ");
     expect(resources.map(({ type }) => type)).toEqual(["pulumi:pulumi:Stack"]);
   });
+});
+
+test("two zones of one name are a sentence, too", async () => {
+  const domain = { plainHttp: false, domain: "agents.example.com" };
+  const { exitCode, errors } = await attempt("dev", domain, { zones: ["example.com", "example.com"] });
+  expect(exitCode).not.toBe(0);
+  expect(errors.join("\n")).toContain("several public Route 53 zones");
+  expect(errors.join("\n")).not.toContain("    at ");
 });
 
 function urns({ resources }: Recording): string[] {
@@ -252,7 +289,8 @@ function withoutCounts({ resources }: Recording): Record<string, Values> {
 
 /** The name that AWS would see: one that was given, or the logical name with Pulumi's suffix. */
 function physicalName({ name, inputs }: RecordedResource): string {
-  const { family, userId, userGroupId } = inputs;
+  const { family, userId, userGroupId, namePrefix } = inputs;
+  if (typeof namePrefix === "string") return namePrefix.padEnd(namePrefix.length + 26, "0");
   const given = [inputs.name, family, userId, userGroupId].find((each) => typeof each === "string");
   return typeof given === "string" ? given : name + nameSuffix;
 }

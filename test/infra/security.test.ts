@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readSettings } from "../../app/settings.js";
-import { secretMark } from "../../infra/engine/cloud.js";
+import { nameSuffix, secretMark } from "../../infra/engine/cloud.js";
 import { type Recording, resourceOf, resourcesOf } from "../../infra/engine/recording.js";
 import { SecretText } from "../../infra/engine/stackFiles.js";
 import { isValues, type Values } from "../../infra/engine/wire.js";
@@ -14,7 +14,11 @@ const changes = {
   secrets: { OPENAI_API_KEY: new SecretText(`${secretMark}-openai`), THEIR_KEY: `${foreignArn}:key::` },
   environment: { LOG_LEVEL: "debug" },
   npmToken: new SecretText(`${secretMark}-npm`),
-  workerPolicyArns: ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess", "arn:aws:iam::123456789012:policy/team/read"],
+  workerPolicyArns: [
+    "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+    "arn:aws:iam::123456789012:policy/team/read",
+    "arn:aws:iam::123456789012:policy/team-read",
+  ],
   workerEgress: [
     { cidr: "10.1.0.0/16", port: 5432 },
     { cidr: "10.1.0.0/16", port: 5432 },
@@ -142,7 +146,19 @@ describe("secrets", () => {
   test("of the API are a hash for the servers and a key for the one who deploys", () => {
     expect(prod.outputs.apiKey).toMatch(/^sy_/);
     const version = resourceOf(prod, "aws:secretsmanager/secretVersion:SecretVersion", "api-key-hashes");
-    expect(version.inputs.secretString).toBe(keyHash(prod));
+    expect(String(version.inputs.secretString).split(",")).toContain(keyHash(prod));
+  });
+
+  test("change to a new API key while the one before stays valid, and no longer than that", async () => {
+    const accepted = (recording: Recording) =>
+      String(
+        resourceOf(recording, "aws:secretsmanager/secretVersion:SecretVersion", "api-key-hashes").inputs.secretString,
+      ).split(",");
+    const next = await program("prod", { ...changes, apiKeyGeneration: 2 });
+    const last = await program("prod", { ...changes, apiKeyGeneration: 3 });
+    expect(next.outputs.apiKey).not.toBe(prod.outputs.apiKey);
+    expect(accepted(next)).toEqual([keyHash(next), keyHash(prod)]);
+    expect(accepted(last)).toEqual([keyHash(last), keyHash(next)]);
   });
 });
 
@@ -204,7 +220,7 @@ describe("containers", () => {
         capabilities: { drop: ["ALL"] },
         tmpfs: [expect.objectContaining({ containerPath: "/tmp" })],
       },
-      logConfiguration: { options: { "awslogs-group": `/switchyard/prod/${name}` } },
+      logConfiguration: { options: { "awslogs-group": `/switchyard/prod/${name}${nameSuffix}` } },
     });
     expect(pathsOf(task(name).all.healthCheck, "/ok")).toHaveLength(1);
   });
