@@ -155,7 +155,7 @@ test("Docker that does not run, and no Pulumi login, are told apart from what is
 test("graphs are loaded with placeholders for the stack's secrets and environment", async () => {
   const { asked } = await check({
     environment: { TEAM: "blue" },
-    secrets: { MODEL_KEY: `arn:aws:secretsmanager:us-east-1:${account}:secret:model` },
+    secrets: { MODEL_KEY: `arn:aws:secretsmanager:us-east-1:${account}:secret:model-AbCdEf` },
   });
   expect(asked.at(-1)).toContain("app/main.ts check MODEL_KEY TEAM");
 });
