@@ -5,7 +5,8 @@
  * Many projects make their model where the file is imported, and fail there without its key. A build has no keys and must
  * not get any, so the caller names the variables that only the deployment sets, and each gets a placeholder.
  */
-import { readProject } from "./graphs/config.js";
+import { readFileSync } from "node:fs";
+import { type Project, readProject } from "./graphs/config.js";
 import { loadGraphs } from "./graphs/load.js";
 import { readSettings } from "./settings.js";
 import { createLog } from "./telemetry/log.js";
@@ -24,8 +25,14 @@ export async function checkProject(environment: NodeJS.ProcessEnv, deployed: str
     REDIS_URL: "redis://127.0.0.1",
   });
   for (const name of deployed) environment[name] ||= PLACEHOLDER;
-  const project = readProject(langgraphConfigFile);
+  const project = withoutEnvFile(readProject(langgraphConfigFile));
   process.chdir(project.folder);
   const graphs = await loadGraphs(project, createLog("silent", { instance: "check", role: "check" }));
   return [...project.warnings.map((text) => `warning ${text}`), ...graphs.ids.map((id) => `graph ${id}`)];
+}
+
+/** A `.env` file never enters an image, so what it holds must not help a graph to load; a map of variables does. */
+function withoutEnvFile(project: Project): Project {
+  const { env }: Record<string, unknown> = JSON.parse(readFileSync(project.file, "utf8").replace(/^\uFEFF/, ""));
+  return typeof env === "string" ? { ...project, env: {} } : project;
 }

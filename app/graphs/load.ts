@@ -118,6 +118,8 @@ function reason(error: unknown, project: Project): string {
   if (!(error instanceof Error)) return String(error);
   const missing = "code" in error && (error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND");
   const [message = "", ...requiredBy] = error.message.split(/\n(?:Require stack:\n)?/);
+  // The compiler counts its errors in the first line, and says in the second which it is and where.
+  if (error.name === "TransformError") return `${error.name}: ${requiredBy[0] ?? message}`;
   if (!missing) return `${error.name}: ${message}${placeOf(error, project.folder)}`;
   const importer = message.includes(" imported from ") ? undefined : requiredBy[0]?.replace(/^- /, "");
   const from = importer ? ` imported from ${importer}` : "";

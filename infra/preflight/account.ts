@@ -20,7 +20,11 @@ const SERVICE_ROLES = {
 export function accountChecks(config: Config, values: Record<string, string>, ask: Ask): Check[] {
   const profile = values["aws:profile"];
   const aws = (...args: string[]) =>
-    ask("aws", [...args, "--region", config.region, "--output", "json"], profile ? { AWS_PROFILE: profile } : {});
+    ask(
+      "aws",
+      [...args, "--region", config.region, "--output", "json"],
+      profile ? { environment: { AWS_PROFILE: profile } } : {},
+    );
   const identity = aws("sts", "get-caller-identity");
   return [
     { name: "credentials", run: async () => credentials(await identity) },

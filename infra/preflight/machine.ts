@@ -1,8 +1,12 @@
 /** What this machine must have: a Pulumi login, and what it takes to build an image of agents that load. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.js";
-import type { Ask } from "./command.js";
+import type { Answer, Ask } from "./command.js";
 import type { Check, Outcome } from "./outcome.js";
+
+/** Exit code of Node.js where a top-level await never settles. */
+const UNSETTLED = 13;
 
 /** @param root the folder of Pulumi.yaml */
 export function machineChecks(config: Config, root: string, ask: Ask): Check[] {
@@ -43,15 +47,43 @@ async function image(config: Config, ask: Ask): Promise<Outcome> {
 }
 
 /** With the app's own code, in a process of its own, as the build will do it. */
-async function agents({ image: source, secrets, environment }: Config, root: string, ask: Ask): Promise<Outcome> {
+async function agents(
+  { image: source, secrets, environment, stack }: Config,
+  root: string,
+  ask: Ask,
+): Promise<Outcome> {
   if ("ready" in source) return { found: "in the image: its build has loaded them" };
   const folder = source.agents ?? join(root, "app/agents");
   const deployed = [...Object.keys(secrets), ...Object.keys(environment)];
   const answer = await ask(process.execPath, ["--import", "tsx", "app/main.ts", "check", ...deployed], {
-    LANGGRAPH_CONFIG_FILE: join(folder, "langgraph.json"),
+    environment: { LANGGRAPH_CONFIG_FILE: join(folder, "langgraph.json") },
+    // A key of this shell would hide that the build and the tasks don't have it.
+    bare: true,
   });
   const graphs = [...answer.stdout.matchAll(/^graph (.*)$/gm)].map(([, id]) => id);
-  return answer.code === 0
-    ? { found: graphs.join(", ") }
-    : { problem: answer.complaint, mend: `npm start -- --config ${join(folder, "langgraph.json")} until it starts` };
+  if (answer.code === 0 && graphs.length > 0) return { found: graphs.join(", ") };
+  const problem = answer.code === 0 ? "a graph's file ends the process before it is loaded" : loadFailure(answer);
+  return { problem, mend: mendOf(problem, folder, stack) };
+}
+
+/** The words among all that Node.js writes around them: a stack, its version, warnings. */
+function loadFailure({ code, stderr, complaint }: Answer): string {
+  if (code === UNSETTLED) return "a graph's file waits at its top level for what never comes";
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/^\s+at |^Node\.js v/.test(line));
+  const refused = lines.find((line) => line.includes("langgraph.json"));
+  return refused ?? lines.find((line) => /^(Uncaught )?[\w$.]*Error\b/.test(line)) ?? lines.at(-1) ?? complaint;
+}
+
+function mendOf(problem: string, folder: string, stack: string): string {
+  if (/is not installed|npm install/.test(problem)) return `(cd ${folder} && ${installIn(folder)})`;
+  const variable = /(?<![\w/.-])(?!ERR_)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w/.-]\w)/.exec(problem)?.[0];
+  const secret = `pulumi config set --stack ${stack} --secret --path secrets.${variable ?? "NAME"} …`;
+  return variable === undefined
+    ? `npm start -- --config ${join(folder, "langgraph.json")} until it starts; for a variable it lacks: ${secret}`
+    : secret;
+}
+
+function installIn(folder: string): string {
+  if (existsSync(join(folder, "pnpm-lock.yaml"))) return "pnpm install";
+  return existsSync(join(folder, "yarn.lock")) ? "yarn install" : "npm install";
 }

@@ -9,7 +9,7 @@ import { stackConfig, stackNames } from "../engine/stackFiles.js";
 import { accountChecks } from "./account.js";
 import { createAsk } from "./command.js";
 import { machineChecks } from "./machine.js";
-import { exitCodeOf, lineOf } from "./outcome.js";
+import { exitCodeOf, lineOf, outcomeOf } from "./outcome.js";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -33,7 +33,7 @@ async function main(args: string[]): Promise<number> {
   const ask = createAsk(root);
   const checks = [...accountChecks(config, values, ask), ...machineChecks(config, root, ask)];
   // All at once, told in their order.
-  const running = checks.map(({ name, run }) => ({ name, outcome: run() }));
+  const running = checks.map((check) => ({ name: check.name, outcome: outcomeOf(check) }));
   for (const { name, outcome } of running) process.stdout.write(`${lineOf(name, await outcome)}\n`);
   return exitCodeOf(await Promise.all(running.map(({ outcome }) => outcome)));
 }

@@ -14,6 +14,18 @@ export interface Check {
   run(): Promise<Outcome>;
 }
 
+/** Never rejects: what a check throws is its problem. */
+export async function outcomeOf({ run }: Check): Promise<Outcome> {
+  try {
+    return await run();
+  } catch (error) {
+    return {
+      problem: error instanceof Error ? error.message : String(error),
+      mend: "see what the command prints in this shell by itself: an alias, a wrapper or a setting changes its answer",
+    };
+  }
+}
+
 export function lineOf(name: string, outcome: Outcome): string {
   if ("found" in outcome) return `ok    ${name.padEnd(14)} ${outcome.found}`;
   return `FAIL  ${name.padEnd(14)} ${outcome.problem}\n      ${"".padEnd(14)} mend: ${outcome.mend}`;

@@ -1,11 +1,13 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parseConfig } from "../../infra/config.js";
 import { stackConfig } from "../../infra/engine/stackFiles.js";
 import { accountChecks } from "../../infra/preflight/account.js";
-import type { Answer } from "../../infra/preflight/command.js";
+import { type Answer, createAsk } from "../../infra/preflight/command.js";
 import { machineChecks } from "../../infra/preflight/machine.js";
-import type { Outcome } from "../../infra/preflight/outcome.js";
+import { type Outcome, outcomeOf } from "../../infra/preflight/outcome.js";
 import { type Answers, runWith } from "./support/standIns.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -38,16 +40,16 @@ async function check(
   const ask = async (name: string, args: string[]): Promise<Answer> => {
     const line = args.join(" ");
     asked.push(`${name} ${line}`);
-    if (name === process.execPath) return { code: 0, stdout: "graph echo\n", complaint: "" };
+    if (name === process.execPath) return { code: 0, stdout: "graph echo\n", complaint: "", stderr: "" };
     const found = Object.entries(all[name] ?? {}).find(([begin]) => line.startsWith(begin))?.[1];
-    if (found === undefined) return { code: undefined, stdout: "", complaint: "" };
+    if (found === undefined) return { code: undefined, stdout: "", complaint: "", stderr: "" };
     if (typeof found === "object" && "complaint" in found)
-      return { code: 254, stdout: "", complaint: String(found.complaint) };
-    return { code: 0, stdout: typeof found === "string" ? found : JSON.stringify(found), complaint: "" };
+      return { code: 254, stdout: "", complaint: String(found.complaint), stderr: "" };
+    return { code: 0, stdout: typeof found === "string" ? found : JSON.stringify(found), complaint: "", stderr: "" };
   };
   const outcomes: Record<string, Outcome> = {};
-  for (const { name, run } of [...accountChecks(config, values, ask), ...machineChecks(config, root, ask)])
-    outcomes[name] = await run();
+  for (const each of [...accountChecks(config, values, ask), ...machineChecks(config, root, ask)])
+    outcomes[each.name] = await outcomeOf(each);
   return { outcomes, asked };
 }
 
@@ -158,4 +160,72 @@ test("graphs are loaded with placeholders for the stack's secrets and environmen
     secrets: { MODEL_KEY: `arn:aws:secretsmanager:us-east-1:${account}:secret:model-AbCdEf` },
   });
   expect(asked.at(-1)).toContain("app/main.ts check MODEL_KEY TEAM");
+});
+
+test("a program that answers something else than JSON fails its check, and no other", async () => {
+  const { outcomes } = await check({}, { aws: { "ec2 describe-availability-zones": "you are in a maze" } });
+  expect(outcomes.region).toMatchObject({ problem: "aws answered no JSON" });
+  expect(outcomes.account).toHaveProperty("found");
+});
+
+describe("agents of one's own", () => {
+  /** What the check finds for a project of one graph, loaded as it is by the command. */
+  async function load(code: string, { more = {}, changes = {}, files = {} }: Given = {}) {
+    const folder = await mkdtemp(join(tmpdir(), "switchyard-agents-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+    const graph = `import { MessagesAnnotation, StateGraph } from "@langchain/langgraph";
+      export const graph = new StateGraph(MessagesAnnotation)
+        .addNode("say", () => ({})).addEdge("__start__", "say").compile();`;
+    const all = {
+      "package.json": '{"type": "module"}',
+      "agent.ts": `${code}\n${graph}`,
+      "langgraph.json": JSON.stringify({ graphs: { mine: "./agent.ts:graph" }, ...more }),
+      ...files,
+    };
+    for (const [name, text] of Object.entries(all)) await writeFile(join(folder, name), text);
+    const { values, secretKeys } = stackConfig(root, "dev", { agents: folder, ...changes });
+    const config = parseConfig("dev", values, (key) => secretKeys.includes(key));
+    const agents = machineChecks(config, root, createAsk(root)).find(({ name }) => name === "agents");
+    return { folder, outcome: agents && (await outcomeOf(agents)) };
+  }
+  interface Given {
+    more?: object;
+    changes?: Record<string, unknown>;
+    files?: Record<string, string>;
+  }
+
+  const needsKey = 'if (!process.env.MODEL_KEY) throw new Error("MODEL_KEY is missing");';
+
+  test("load without the keys that only this shell or its .env has, as the build does", async () => {
+    process.env.MODEL_KEY = "of this shell";
+    onTestFinished(() => {
+      delete process.env.MODEL_KEY;
+    });
+    const { outcome } = await load(needsKey, { more: { env: ".env" }, files: { ".env": "MODEL_KEY=of-the-file" } });
+    expect(outcome).toMatchObject({
+      problem: expect.stringContaining("MODEL_KEY is missing"),
+      mend: "pulumi config set --stack dev --secret --path secrets.MODEL_KEY …",
+    });
+    const secrets = { MODEL_KEY: `arn:aws:secretsmanager:us-east-1:${account}:secret:model` };
+    expect((await load(needsKey, { changes: { secrets } })).outcome).toEqual({ found: "mine" });
+  });
+
+  test.each([
+    [
+      "throws after it is loaded",
+      'setTimeout(() => { throw new TypeError("too late"); });await new Promise((go) => setTimeout(go, 9000));',
+      "TypeError: too late",
+    ],
+    ["never settles", "await new Promise(() => {});", "a graph's file waits at its top level for what never comes"],
+    ["ends the process", "process.exit(0);", "a graph's file ends the process before it is loaded"],
+    ["is no TypeScript", "const = 1;", 'agent.ts:1:6: ERROR: Expected identifier but found "="'],
+  ])("one that %s is told in its words", async (_, code, says) => {
+    expect((await load(code)).outcome).toMatchObject({ problem: expect.stringContaining(says) });
+  });
+
+  test("a package that is missing is installed as the project's lock says", async () => {
+    const { outcome, folder } = await load('import "not-there";', { files: { "yarn.lock": "" } });
+    expect(outcome).toMatchObject({ mend: `(cd ${folder} && yarn install)` });
+  });
 });
