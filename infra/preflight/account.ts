@@ -27,15 +27,23 @@ export function accountChecks(config: Config, values: Record<string, string>, as
     );
   const identity = aws("sts", "get-caller-identity");
   return [
-    { name: "credentials", run: async () => credentials(await identity) },
+    { name: "credentials", needsLogin: false, run: async () => credentials(await identity, profile) },
     {
       name: "account",
+      needsLogin: false,
       run: async () => account(await identity, values["aws:allowedAccountIds"] ?? "[]", config.stack),
     },
-    { name: "region", run: async () => region(config.region, await aws("ec2", "describe-availability-zones")) },
-    { name: "service roles", run: () => serviceRoles(config, aws) },
-    { name: "domain", run: () => domain(config, aws) },
-  ];
+    {
+      name: "region",
+      needsLogin: true,
+      run: async () => region(config, await aws("ec2", "describe-availability-zones")),
+    },
+    { name: "service roles", needsLogin: true, run: () => serviceRoles(config, aws) },
+    { name: "domain", needsLogin: asksForDomain(config), run: () => domain(config, aws) },
+  ].map(({ name, run, needsLogin }) => ({
+    name,
+    run: async () => (needsLogin && (await identity).code !== 0 ? unknown : await run()),
+  }));
 }
 
 type Aws = (...args: string[]) => Promise<Answer>;
@@ -46,10 +54,17 @@ const notInstalled: Outcome = {
   missing: true,
 };
 
-function credentials(identity: Answer): Outcome {
+/** One login that is missing is one failure, told once. */
+const unknown: Outcome = { problem: "unknown without credentials", mend: "as for credentials" };
+
+function credentials(identity: Answer, profile: string | undefined): Outcome {
   if (identity.code === undefined) return notInstalled;
   if (identity.code === 0) return { found: String(field(parsed(identity), "Arn")) };
-  return { problem: `AWS knows no login: ${identity.complaint}`, mend: "aws configure sso, then export AWS_PROFILE=…" };
+  const problem = `AWS knows no login: ${identity.complaint}`;
+  // Without a name it is the profile of this shell, which the question has used too.
+  if (/\bsso\b|expired/i.test(identity.complaint))
+    return { problem, mend: `aws sso login${profile === undefined ? "" : ` --profile ${profile}`}` };
+  return { problem, mend: "aws configure sso, then export AWS_PROFILE=…" };
 }
 
 function account(identity: Answer, allowed: string, stack: string): Outcome {
@@ -59,7 +74,7 @@ function account(identity: Answer, allowed: string, stack: string): Outcome {
   const set = `pulumi config set --stack ${stack} --path 'aws:allowedAccountIds[0]' ${id ?? "YOUR_ACCOUNT"}`;
   if (allowedIds.includes(PLACEHOLDER_ACCOUNT))
     return { problem: `aws:allowedAccountIds is still the placeholder ${PLACEHOLDER_ACCOUNT}`, mend: set };
-  if (id === undefined) return { problem: "unknown without credentials", mend: "as above" };
+  if (id === undefined) return unknown;
   if (allowedIds.length === 0) return { found: `${id} (the stack allows any: ${set})` };
   if (allowedIds.includes(id)) return { found: `${id}, as the stack wants` };
   return {
@@ -68,18 +83,25 @@ function account(identity: Answer, allowed: string, stack: string): Outcome {
   };
 }
 
-function region(name: string, zones: Answer): Outcome {
+function region({ region: name, stack }: Config, zones: Answer): Outcome {
+  const another = `pulumi config set --stack ${stack} aws:region …`;
   if (zones.code === undefined) return notInstalled;
-  if (zones.code !== 0)
+  if (/AccessDenied|UnauthorizedOperation/.test(zones.complaint))
     return {
-      problem: `${name} does not answer: ${zones.complaint}`,
-      mend: `pulumi config set aws:region …, or aws account enable-region --region-name ${name}`,
+      problem: `can't be seen: ${zones.complaint}`,
+      mend: "use a login that may call ec2:DescribeAvailabilityZones",
     };
+  if (/OptInRequired|AuthFailure/.test(zones.complaint))
+    return {
+      problem: `${name} is not enabled in this account: ${zones.complaint}`,
+      mend: `aws account enable-region --region-name ${name}, or ${another}`,
+    };
+  if (zones.code !== 0) return { problem: `${name} does not answer: ${zones.complaint}`, mend: another };
   const list = field(parsed(zones), "AvailabilityZones");
   const count = Array.isArray(list) ? list.filter((zone) => field(zone, "State") === "available").length : 0;
   return count >= 2
     ? { found: `${name}, ${count} availability zones` }
-    : { problem: `${name} has ${count} availability zones, two are needed`, mend: "pulumi config set aws:region …" };
+    : { problem: `${name} has ${count} availability zones, two are needed`, mend: another };
 }
 
 async function serviceRoles({ redis }: Config, aws: Aws): Promise<Outcome> {
@@ -100,6 +122,11 @@ async function serviceRoles({ redis }: Config, aws: Aws): Promise<Outcome> {
   return unseen
     ? { problem: `can't be seen: ${unseen.answer.complaint}`, mend: "use a login that may call iam:GetRole" }
     : { found: needed.map(([name]) => name).join(", ") };
+}
+
+/** Its absence and its placeholder are seen without AWS. */
+function asksForDomain({ edge }: Config): boolean {
+  return edge.domain !== undefined && !PLACEHOLDER_DOMAIN.test(edge.domain);
 }
 
 async function domain({ edge, stack, region: place }: Config, aws: Aws): Promise<Outcome> {

@@ -1,36 +1,69 @@
 /** What this machine must have: a Pulumi login, and what it takes to build an image of agents that load. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isObject } from "../config/values.js";
 import type { Config } from "../config.js";
-import type { Answer, Ask } from "./command.js";
+import { type Answer, type Ask, parsed } from "./command.js";
 import type { Check, Outcome } from "./outcome.js";
+
+/** Of the SDK that the program is written with. */
+const OLDEST_PULUMI = [3, 248] as const;
 
 /** Exit code of Node.js where a top-level await never settles. */
 const UNSETTLED = 13;
 
 /** @param root the folder of Pulumi.yaml */
 export function machineChecks(config: Config, root: string, ask: Ask): Check[] {
+  const login = ask("pulumi", ["whoami", "--non-interactive"]);
   return [
-    { name: "pulumi", run: () => pulumi(ask) },
+    { name: "pulumi", run: async () => pulumi(await login, ask) },
+    { name: "stack", run: async () => stackThere(config.stack, await login, ask) },
     { name: "image", run: () => image(config, ask) },
     { name: "agents", run: () => agents(config, root, ask) },
   ];
 }
 
-async function pulumi(ask: Ask): Promise<Outcome> {
-  const answer = await ask("pulumi", ["whoami", "--non-interactive"]);
+async function pulumi(answer: Answer, ask: Ask): Promise<Outcome> {
   if (answer.code === undefined)
     return {
       problem: "the command pulumi is not there",
       mend: "install it: https://www.pulumi.com/docs/iac/download-install/",
       missing: true,
     };
-  return answer.code === 0
-    ? { found: `logged in as ${answer.stdout.trim()}` }
-    : {
-        problem: `no login: ${answer.complaint}`,
-        mend: "pulumi login, or pulumi login s3://YOUR-BUCKET, or pulumi login --local",
-      };
+  if (answer.code !== 0)
+    return {
+      problem: `no login: ${answer.complaint}`,
+      mend: "pulumi login, or pulumi login s3://YOUR-BUCKET, or pulumi login --local",
+    };
+  const version = (await ask("pulumi", ["version"])).stdout.trim();
+  return isOlder(version, OLDEST_PULUMI)
+    ? {
+        problem: `${version} is too old, ${OLDEST_PULUMI.join(".")} is needed`,
+        mend: "install a newer one: https://www.pulumi.com/docs/iac/download-install/",
+        missing: true,
+      }
+    : { found: `${version}, logged in as ${answer.stdout.trim()}` };
+}
+
+/** @param version such as v3.248.0 */
+function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [, ofMajor, ofMinor] = /^v?(\d+)\.(\d+)\./.exec(version) ?? [];
+  return Number(ofMajor) < major || (Number(ofMajor) === major && Number(ofMinor) < minor);
+}
+
+async function stackThere(stack: string, login: Answer, ask: Ask): Promise<Outcome> {
+  if (login.code !== 0) return { problem: "unknown without a Pulumi login", mend: "as for pulumi" };
+  const answer = await ask("pulumi", ["stack", "ls", "--json", "--non-interactive"]);
+  if (answer.code !== 0)
+    return { problem: `can't be seen: ${answer.complaint}`, mend: "pulumi stack ls, until it answers" };
+  const stacks = parsed(answer, "pulumi");
+  // With an organisation that is not the login's own the name begins with it.
+  const names = (Array.isArray(stacks) ? stacks : []).map(
+    (each) => isObject(each) && String(each.name).split("/").at(-1),
+  );
+  return names.includes(stack)
+    ? { found: stack }
+    : { problem: `${stack} is not there yet`, mend: `pulumi stack init ${stack}` };
 }
 
 async function image(config: Config, ask: Ask): Promise<Outcome> {

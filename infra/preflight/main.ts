@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseConfig } from "../config.js";
 import { stackConfig, stackNames } from "../engine/stackFiles.js";
+import { accessCheck } from "./access.js";
 import { accountChecks } from "./account.js";
 import { createAsk } from "./command.js";
 import { machineChecks } from "./machine.js";
@@ -16,7 +17,7 @@ const root = join(import.meta.dirname, "../..");
 const usage = `npm run preflight -- --stack NAME
 
 Checks, before pulumi up: the stack's configuration, AWS credentials, account and region, service-linked roles, the
-domain, the Pulumi login, Docker (unless the stack has an image), and that every graph of the agents loads.
+domain, who may connect, the Pulumi login and its stack, Docker (unless the stack has an image), and that every graph of the agents loads.
 It changes nothing. It asks the commands aws, pulumi and docker.
 
   --stack NAME   of Pulumi.NAME.yaml
@@ -31,7 +32,7 @@ async function main(args: string[]): Promise<number> {
   const { values, secretKeys } = stackConfig(root, stack);
   const config = parseConfig(stack, values, (key) => secretKeys.includes(key));
   const ask = createAsk(root);
-  const checks = [...accountChecks(config, values, ask), ...machineChecks(config, root, ask)];
+  const checks = [...accountChecks(config, values, ask), accessCheck(config), ...machineChecks(config, root, ask)];
   // All at once, told in their order.
   const running = checks.map((check) => ({ name: check.name, outcome: outcomeOf(check) }));
   for (const { name, outcome } of running) process.stdout.write(`${lineOf(name, await outcome)}\n`);

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseConfig } from "../../infra/config.js";
 import { stackConfig } from "../../infra/engine/stackFiles.js";
+import { accessCheck } from "../../infra/preflight/access.js";
 import { accountChecks } from "../../infra/preflight/account.js";
 import { type Answer, createAsk } from "../../infra/preflight/command.js";
 import { machineChecks } from "../../infra/preflight/machine.js";
-import { type Outcome, outcomeOf } from "../../infra/preflight/outcome.js";
+import { exitCodeOf, type Outcome, outcomeOf } from "../../infra/preflight/outcome.js";
 import { type Answers, runWith } from "./support/standIns.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -26,7 +27,10 @@ const aws: Answers = {
   },
   "acm describe-certificate": { Certificate: { Status: "ISSUED" } },
 };
-const machine = { pulumi: { whoami: "ada" }, docker: { info: "29.1.0", buildx: "v0.30" } };
+const machine = {
+  pulumi: { whoami: "ada", version: "v3.250.1", "stack ls": [{ name: "dev" }, { name: "acme/prod" }] },
+  docker: { info: "29.1.0", buildx: "v0.30" },
+};
 
 /** What the checks find for a stack with changed keys, where commands answer as given. */
 async function check(
@@ -35,7 +39,8 @@ async function check(
 ) {
   const { values, secretKeys } = stackConfig(root, "dev", changes);
   const config = parseConfig("dev", values, (key) => secretKeys.includes(key));
-  const all: Record<string, Answers> = { ...machine, ...answers, aws: { ...aws, ...answers.aws } };
+  const pulumi = { ...machine.pulumi, ...answers.pulumi };
+  const all: Record<string, Answers> = { ...machine, ...answers, pulumi, aws: { ...aws, ...answers.aws } };
   const asked: string[] = [];
   const ask = async (name: string, args: string[]): Promise<Answer> => {
     const line = args.join(" ");
@@ -48,28 +53,26 @@ async function check(
     return { code: 0, stdout: typeof found === "string" ? found : JSON.stringify(found), complaint: "", stderr: "" };
   };
   const outcomes: Record<string, Outcome> = {};
-  for (const each of [...accountChecks(config, values, ask), ...machineChecks(config, root, ask)])
-    outcomes[each.name] = await outcomeOf(each);
+  const checks = [...accountChecks(config, values, ask), accessCheck(config), ...machineChecks(config, root, ask)];
+  for (const each of checks) outcomes[each.name] = await outcomeOf(each);
   return { outcomes, asked };
 }
 
 const withDomain = { plainHttp: false, domain: "agents.company.test" };
 
 describe("the command", () => {
-  test("tells a line for each check and ends with 0 where all is well", async () => {
+  test("tells a line for each check, the one that failed with its mend", async () => {
     const { code, stdout } = await runWith({ aws, ...machine }, program, ["--stack", "dev"]);
-    expect(
-      stdout
-        .trim()
-        .split("\n")
-        .map((line) => line.slice(0, 19).trim()),
-    ).toEqual(
-      ["credentials", "account", "region", "service roles", "domain", "pulumi", "image", "agents"].map(
-        (name) => `ok    ${name}`,
-      ),
+    expect(stdout.match(/^(ok|FAIL) +(service roles|\w+)/gm)?.map((begin) => begin.replace(/ +/, " "))).toEqual([
+      ...["ok credentials", "ok account", "ok region", "ok service roles", "ok domain"],
+      "FAIL access",
+      ...["ok pulumi", "ok stack", "ok image", "ok agents"],
+    ]);
+    expect(stdout).toContain(
+      "mend: pulumi config set --stack dev --path 'allowedCidrs[0]' \"$(curl -s https://checkip.amazonaws.com)/32\"",
     );
     expect(stdout).toContain("echo, writer, approval, research, chat");
-    expect(code).toBe(0);
+    expect(code).toBe(1);
   });
 
   test("refuses the placeholders of prod, each with its mend, and ends with 1", async () => {
@@ -100,6 +103,50 @@ describe("the command", () => {
       code: 0,
       stdout: expect.stringContaining("--stack NAME"),
     });
+  });
+});
+
+test("where all is well nothing has to be done", async () => {
+  const { outcomes } = await check({ allowedCidrs: ["203.0.113.7/32"] });
+  expect(outcomes.access).toEqual({ found: "open to 203.0.113.7/32" });
+  expect(exitCodeOf(Object.values(outcomes))).toBe(0);
+});
+
+test("an internal load balancer is open only inside, and to nobody unless the stack says whom", async () => {
+  const { outcomes } = await check({ scheme: "internal" });
+  expect(outcomes.access).toMatchObject({ problem: expect.stringContaining("nobody can connect, not even inside") });
+  const open = await check({ scheme: "internal", allowedCidrs: ["10.0.0.0/8"] });
+  expect(open.outcomes.access).toEqual({
+    found: "open to 10.0.0.0/8 inside the VPC and the networks joined to it",
+  });
+});
+
+test("a stack that is not there is made, and an old Pulumi replaced", async () => {
+  const { outcomes } = await check({}, { pulumi: { "stack ls": [{ name: "prod" }], version: "v3.99.0" } });
+  expect(outcomes.stack).toEqual({ problem: "dev is not there yet", mend: "pulumi stack init dev" });
+  expect(outcomes.pulumi).toMatchObject({ problem: "v3.99.0 is too old, 3.248 is needed", missing: true });
+});
+
+test("a login that has expired is told once, with its profile; the rest is unknown", async () => {
+  const expired = { complaint: "Error when retrieving token from sso: Token has expired and refresh failed" };
+  const changes = { ...withDomain, "aws:profile": "work" };
+  const { outcomes, asked } = await check(changes, { aws: { "sts get-caller-identity": expired } });
+  expect(outcomes.credentials).toMatchObject({ mend: "aws sso login --profile work" });
+  for (const name of ["account", "region", "service roles", "domain"])
+    expect(outcomes[name]).toMatchObject({ problem: "unknown without credentials" });
+  expect(asked.filter((line) => line.startsWith("aws"))).toHaveLength(1);
+});
+
+test("a region that may not be seen is told apart from one that is not enabled", async () => {
+  const found = async (complaint: string) =>
+    (await check({}, { aws: { "ec2 describe-availability-zones": { complaint } } })).outcomes.region;
+  expect(await found("An error occurred (UnauthorizedOperation)")).toMatchObject({
+    mend: "use a login that may call ec2:DescribeAvailabilityZones",
+  });
+  expect(await found("An error occurred (AuthFailure)")).toMatchObject({
+    mend: expect.stringContaining(
+      "aws account enable-region --region-name us-east-1, or pulumi config set --stack dev",
+    ),
   });
 });
 
