@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stackConfig, stackNames } from "../engine/stackFiles.js";
 import { createAsk } from "../preflight/command.js";
-import { reasons } from "./autopsy.js";
-import { readOutputs, SmokeFailure } from "./outputs.js";
-import { type Trial, tryAgent } from "./trial.js";
+import { type Aws, reasons, rollouts } from "./autopsy.js";
+import { type Outputs, readOutputs, SmokeFailure } from "./outputs.js";
+import { limits, type Trial, TrialFailure, tryAgent } from "./trial.js";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -36,18 +36,48 @@ async function main(args: string[]): Promise<number> {
   }
   const ask = createAsk(root);
   const outputs = await readOutputs(options.stack, ask);
+  const { values } = stackConfig(root, options.stack);
+  const region = values["aws:region"] ?? "";
+  const profile = values["aws:profile"];
+  const aws: Aws = (...args) =>
+    ask(
+      "aws",
+      [...args, "--region", region, "--output", "json"],
+      profile ? { environment: { AWS_PROFILE: profile } } : {},
+    );
   const show = (text: string) => process.stdout.write(`${text.replaceAll(outputs.apiKey, "(the API key)")}\n`);
+  show(`wait  ${outputs.url}: ${limits.firstMs / 1000} s for the servers, ${limits.runMs / 1000} s for the run`);
+  for (const note of await rollouts(outputs, aws)) show(`note  ${note}`);
   try {
     show(`ok    ${outputs.url}: ${await tryAgent(outputs, options)}`);
     return 0;
   } catch (error) {
     show(`FAIL  ${outputs.url}: ${wordsOf(error)}`);
-    show(`      ${outputs.access}`);
-    const region = stackConfig(root, options.stack).values["aws:region"] ?? "";
-    for (const reason of await reasons(outputs, region, ask)) show(`      ${reason}`);
-    show(`      logs: ${outputs.logs}`);
+    const where = error instanceof TrialFailure ? error.where : "deployment";
+    for (const line of helpWith(where, outputs, options.stack, values)) show(`      ${line}`);
+    // An agent's own mistake stops no task: why it made it is in the logs.
+    if (where !== "agent") for (const reason of await reasons(outputs, aws)) show(`      ${reason}`);
+    show(`      logs: ${profile ? `AWS_PROFILE=${profile} ` : ""}${outputs.logs}`);
     return 1;
   }
+}
+
+/** What can be done where nobody answers. */
+function helpWith(
+  where: TrialFailure["where"],
+  { access, dnsRecord }: Outputs,
+  stack: string,
+  values: Record<string, string>,
+): string[] {
+  if (where === "name") return [dnsRecord ?? "The name is new: DNS may need some minutes to know it"];
+  if (where !== "way") return [];
+  const networks: unknown = JSON.parse(values["switchyard:allowedCidrs"] ?? "[]");
+  const next = Array.isArray(networks) ? networks.length : 0;
+  const set = `pulumi config set --stack ${stack} --path 'allowedCidrs[${next}]'`;
+  return [
+    access,
+    `mend: ${set} "$(curl -s https://checkip.amazonaws.com)/32" && pulumi up --stack ${stack}, if this address is not allowed`,
+  ];
 }
 
 /** Undefined where the help was asked for. @throws SmokeFailure 2 */
@@ -76,16 +106,13 @@ function parse(args: string[]) {
   }
 }
 
-/** `fetch` says only that it failed; why is its cause. */
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof SmokeFailure)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = error.exitCode;
+  process.stderr.write(`${wordsOf(error)}\n`);
+  process.exitCode = error instanceof SmokeFailure ? error.exitCode : 1;
 }

@@ -13,6 +13,8 @@ export interface Outputs {
   access: string;
   /** The command that shows the logs. */
   logs: string;
+  /** Where the stack's owner has to make the DNS record: which. */
+  dnsRecord: string | undefined;
 }
 
 /** Why there is nothing to try; the exit code is the contract's. */
@@ -32,12 +34,19 @@ export async function readOutputs(stack: string, ask: Ask): Promise<Outputs> {
   const answer = await ask("pulumi", ["stack", "output", "--json", "--show-secrets", "--stack", stack]);
   if (answer.code === undefined)
     throw new SmokeFailure(3, "The command pulumi is not there: https://www.pulumi.com/docs/iac/download-install/");
-  if (answer.code !== 0) throw new SmokeFailure(1, `pulumi gives no outputs of ${stack}: ${answer.complaint}`);
-  const all = parsed(answer);
+  if (answer.code !== 0)
+    throw new SmokeFailure(
+      1,
+      `pulumi gives no outputs of ${stack}: ${answer.complaint}\nmend: ${mendOf(answer.stderr, stack)}`,
+    );
+  const all = parsed(answer, "pulumi");
   const text = (name: string) => {
     const value = isObject(all) ? all[name] : undefined;
     if (typeof value === "string" && value !== "") return value;
-    throw new SmokeFailure(1, `Stack ${stack} has no output ${name}: pulumi up has not ended well yet`);
+    throw new SmokeFailure(
+      1,
+      `Stack ${stack} has no output ${name}: pulumi up has not ended well yet\nmend: pulumi up --stack ${stack}`,
+    );
   };
   return {
     url: text("url"),
@@ -46,5 +55,12 @@ export async function readOutputs(stack: string, ask: Ask): Promise<Outputs> {
     services: [text("serverService"), text("workerService")],
     access: text("access"),
     logs: text("logs"),
+    dnsRecord: isObject(all) && typeof all.dnsRecord === "string" ? all.dnsRecord : undefined,
   };
+}
+
+function mendOf(complaint: string, stack: string): string {
+  if (/passphrase/i.test(complaint)) return "export PULUMI_CONFIG_PASSPHRASE=… of the stack";
+  if (/no stack named/.test(complaint)) return `pulumi stack init ${stack} && pulumi up --stack ${stack}`;
+  return `npm run preflight -- --stack ${stack}`;
 }
