@@ -41,10 +41,7 @@ async function main(args: string[]): Promise<number> {
 
 /** Undefined where the help was asked for. @throws with the usage's mend */
 function stackOf(args: string[]): string | undefined {
-  const { stack, help } = parseArgs({
-    args,
-    options: { stack: { type: "string" }, help: { type: "boolean", short: "h" } },
-  }).values;
+  const { stack, help } = parse(args);
   if (help) {
     process.stdout.write(usage);
     return undefined;
@@ -53,6 +50,15 @@ function stackOf(args: string[]): string | undefined {
   if (stack !== undefined && names.includes(stack)) return stack;
   const problem = stack === undefined ? "--stack is missing" : `There is no Pulumi.${stack}.yaml`;
   throw new Error(`${problem}. Stacks here: ${names.join(", ") || "none; make one: pulumi stack init NAME"}`);
+}
+
+function parse(args: string[]) {
+  try {
+    const options = { stack: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : error}. See npm run preflight -- --help`);
+  }
 }
 
 try {

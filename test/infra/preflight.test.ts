@@ -99,6 +99,10 @@ describe("the command", () => {
       code: 2,
       stderr: expect.stringContaining("There is no Pulumi.nope.yaml. Stacks here: dev, prod, staging"),
     });
+    expect(await runWith({}, program, ["--stak", "dev"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("See npm run preflight -- --help"),
+    });
     expect(await runWith({}, program, ["--help"])).toMatchObject({
       code: 0,
       stdout: expect.stringContaining("--stack NAME"),
