@@ -258,7 +258,7 @@ describe("agents of one's own", () => {
       problem: expect.stringContaining("MODEL_KEY is missing"),
       mend: "pulumi config set --stack dev --secret --path secrets.MODEL_KEY …",
     });
-    const secrets = { MODEL_KEY: `arn:aws:secretsmanager:us-east-1:${account}:secret:model` };
+    const secrets = { MODEL_KEY: `arn:aws:secretsmanager:us-east-1:${account}:secret:model-AbCdEf` };
     expect((await load(needsKey, { changes: { secrets } })).outcome).toEqual({ found: "mine" });
   });
 
