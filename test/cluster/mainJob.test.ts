@@ -1,6 +1,7 @@
 /** The main job on a cluster: real graphs on two servers and two workers, by the official SDK, and what it connects. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startCluster, type TestCluster } from "../support/cluster.js";
+import { ask, type Chunk, collectChunks } from "../support/sdk.js";
 import { type Topology, topology } from "../support/topology.js";
 
 const SERVERS = 2;
@@ -15,20 +16,6 @@ beforeAll(async () => {
   all = await topology({ servers: SERVERS, workers: WORKERS, environment, redis: cluster });
 }, 120_000);
 afterAll(() => all.stop());
-
-const ask = (content: string) => ({ messages: [{ role: "user", content }] });
-
-interface Chunk {
-  id?: string | undefined;
-  event: string;
-  data: unknown;
-}
-
-async function collect(stream: AsyncIterable<Chunk>): Promise<Chunk[]> {
-  const chunks: Chunk[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return chunks;
-}
 
 const server = (number: 0 | 1) => {
   const instance = all.servers[number];
@@ -52,7 +39,7 @@ test("forty writers at once: no event lost, repeated or out of order, and no con
   timeout: 60_000,
 }, async () => {
   const write = () =>
-    collect(
+    collectChunks(
       all.client.runs.stream(null, "writer", {
         input: ask("at once"),
         streamMode: "messages-tuple",

@@ -1,6 +1,7 @@
 /** The main job: real graphs on three servers and two workers, through the load balancer, by the official SDK. */
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ask, type Chunk, collectChunks } from "../support/sdk.js";
 import { type Topology, topology } from "../support/topology.js";
 
 let all: Topology;
@@ -8,20 +9,6 @@ beforeAll(async () => {
   all = await topology({ servers: 3, workers: 2, environment: { RUNS_PER_WORKER: "50" } });
 }, 120_000);
 afterAll(() => all.stop());
-
-const ask = (content: string) => ({ messages: [{ role: "user", content }] });
-
-interface Chunk {
-  id?: string | undefined;
-  event: string;
-  data: unknown;
-}
-
-async function collect(stream: AsyncIterable<Chunk>): Promise<Chunk[]> {
-  const chunks: Chunk[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return chunks;
-}
 
 const server = (number: 0 | 1 | 2) => {
   const instance = all.servers[number];
@@ -82,7 +69,7 @@ test("a hundred writers at once: no event lost, repeated or out of order", { tim
   }, 50);
   try {
     const streams = Array.from({ length: 100 }, () =>
-      collect(
+      collectChunks(
         all.client.runs.stream(null, "writer", {
           input: ask("at once"),
           streamMode: "messages-tuple",
@@ -113,7 +100,7 @@ test("a hundred writers at once: no event lost, repeated or out of order", { tim
 
 test("a graph that throws ends its run in error, says so in the stream, and the thread goes on", async () => {
   const { thread_id } = await server(0).threads.create();
-  const chunks = await collect(
+  const chunks = await collectChunks(
     server(1).runs.stream(thread_id, "echo", {
       input: { messages: [{ role: "nobody", content: 1 }] },
     }) as AsyncIterable<Chunk>,
