@@ -14,41 +14,20 @@
 --- @include "keys"
 --- @include "fence"
 --- @include "history"
+--- @include "undo"
 local history, thread, run, owner = unpack(ARGV)
 if fenced(thread, run, owner) then return 'fenced' end
-
-local function remove_checkpoint(ns, id)
-  local index = key('checkpoints', history, ns)
-  redis.call('UNLINK', checkpoint_key(history, ns, id))
-  redis.call('ZREM', index, id)
-  if redis.call('EXISTS', index) == 0 then redis.call('ZREM', KEYS[1], ns) end
-  return 1
-end
-
-local function undo_writes(checkpoint)
-  local undone = 0
-  local flat = redis.call('HGETALL', checkpoint)
-  for at = 1, #flat, 2 do
-    local place = string.match(flat[at], '^w:(.*)$')
-    local write = place and cmsgpack.unpack(flat[at + 1])
-    if write and write[8][1] == run and tonumber(write[3]) < 0 then
-      local replaced = redis.call('HGET', checkpoint, 'o:' .. place)
-      if replaced then redis.call('HSET', checkpoint, 'w:' .. place, replaced)
-      else redis.call('HDEL', checkpoint, 'w:' .. place) end
-      redis.call('HDEL', checkpoint, 'o:' .. place)
-      undone = undone + 1
-    end
-  end
-  return undone
-end
 
 local undone = 0
 for _, stop in ipairs(redis.call('SMEMBERS', key('trail', history))) do
   local id, ns = string.match(stop, '^([^:]*):(.*)$')
   local checkpoint = checkpoint_key(history, ns, id)
-  local author = redis.call('HGET', checkpoint, 'author')
-  local own = author and cmsgpack.unpack(author)[1] == run
-  undone = undone + (own and remove_checkpoint(ns, id) or undo_writes(checkpoint))
+  if author_run(checkpoint) == run then
+    remove_checkpoint(history, ns, id)
+    undone = undone + 1
+  else
+    undone = undone + undo_writes(checkpoint, run)
+  end
 end
 redis.call('UNLINK', key('trail', history))
 return undone
