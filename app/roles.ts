@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import { registerAssistants } from "./data/assistants.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
+import { Removals } from "./data/removal.js";
 import { Threads } from "./data/threads.js";
 import { systemAssistantId } from "./graphs/assistants.js";
 import { readProject } from "./graphs/config.js";
@@ -38,12 +39,13 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const subscriber = connections.open("subscriber");
   await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
-  const runs = new Runs({ commands: redis, subscriber, keys, log });
+  const removals = new Removals(redis, keys);
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, log });
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
   const assistants = await registerAssistants(redis, keys, systemAssistants(graphs));
-  const sweeper = startSweeper(redis, keys, settings, log);
-  const server = createServer({ settings, log, redis, runs, threads, assistants, graphs, checkpointer });
+  const sweeper = startSweeper({ redis, keys, removals, log }, settings);
+  const server = createServer({ settings, log, redis, runs, threads, removals, assistants, graphs, checkpointer });
   return {
     port: await server.listen(),
     async stop() {
@@ -72,7 +74,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   const health = await serveHealth(settings.healthPort, () => ({ running: worker?.running ?? 0 }));
   const executing = { commands: redis, blocking, subscriber, keys, graphs, checkpointer, persist, protection };
   worker = await startWorker({ ...executing, settings, log });
-  const sweeper = startSweeper(redis, keys, settings, log);
+  const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), log }, settings);
   return {
     port: portOf(health),
     async stop() {

@@ -3,7 +3,13 @@ import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
 import { toFields } from "../redis/scripts.js";
 import { scripts } from "../runs/scripts.js";
-import type { ThreadStatus } from "../runs/types.js";
+import { RunRefused, type ThreadStatus } from "../runs/types.js";
+
+/** A thread goes, or keeps its newest checkpoints alone, when nothing has happened on it for so long. */
+export interface ThreadTtl {
+  strategy: "delete" | "keep_latest";
+  ms: number;
+}
 
 export interface ThreadRecord {
   threadId: string;
@@ -18,6 +24,25 @@ export interface ThreadRecord {
   valuesJson: string;
   /** JSON text: task id → its open interrupts. */
   interruptsJson: string;
+  ttl: ThreadTtl | undefined;
+  /**
+   * Values and interrupts lag behind the checkpoints, because a run ended without telling what it left, and nothing runs
+   * now; `seq` is for `refresh`.
+   */
+  stale: { seq: string } | undefined;
+}
+
+/** What a thread's newest checkpoint tells; JSON texts. */
+export interface ThreadState {
+  valuesJson: string;
+  interruptsJson: string;
+  status: "idle" | "interrupted";
+}
+
+export interface NewThread {
+  threadId: string;
+  metadata: Record<string, unknown>;
+  ttl?: ThreadTtl | undefined;
 }
 
 export class Threads {
@@ -26,20 +51,25 @@ export class Threads {
     private readonly keys: Keys,
   ) {}
 
-  /** Creates a thread, or answers the one that has this id. */
-  async create(thread: {
-    threadId: string;
-    metadata: Record<string, unknown>;
-  }): Promise<{ thread: ThreadRecord; created: boolean }> {
-    const key = this.#key(thread.threadId);
-    const answer = await scripts.createThread.run(this.redis, key, JSON.stringify(thread.metadata));
+  /** Creates a thread, or answers the one that has this id. @throws RunRefused `thread_deleting` */
+  async create({ threadId, metadata, ttl }: NewThread): Promise<{ thread: ThreadRecord; created: boolean }> {
+    const args = [threadId, JSON.stringify(metadata), ttl?.ms ?? "", ttl?.strategy ?? ""];
+    const answer = await scripts.createThread.run(this.redis, this.#key(threadId), ...args);
     const [created, ...pairs] = answer as [number, ...string[]];
-    return { thread: toRecord(thread.threadId, toFields(pairs)), created: created === 1 };
+    if (created < 0)
+      throw new RunRefused("thread_deleting", `thread ${threadId} is being deleted; try again, or choose another id`);
+    return { thread: toRecord(threadId, toFields(pairs)), created: created === 1 };
   }
 
   async get(threadId: string): Promise<ThreadRecord | undefined> {
     const fields = await this.redis.hgetall(this.#key(threadId));
     return fields.created_at === undefined ? undefined : toRecord(threadId, fields);
+  }
+
+  /** Writes down what the newest checkpoint of a stale thread tells, unless something has run since it was read. */
+  async refresh({ threadId, stale }: ThreadRecord, { valuesJson, interruptsJson, status }: ThreadState): Promise<void> {
+    const args = [stale?.seq ?? "", valuesJson, interruptsJson, status];
+    await scripts.refreshThread.run(this.redis, this.#key(threadId), ...args);
   }
 
   #key(threadId: string): string {
@@ -48,7 +78,7 @@ export class Threads {
 }
 
 function toRecord(threadId: string, fields: Record<string, string>): ThreadRecord {
-  const { graph_id, assistant_id } = fields;
+  const { graph_id, assistant_id, ttl, ttl_strategy } = fields;
   return {
     threadId,
     createdAt: new Date(Number(fields.created_at)),
@@ -59,5 +89,7 @@ function toRecord(threadId: string, fields: Record<string, string>): ThreadRecor
     status: fields.status as ThreadStatus,
     valuesJson: fields.values ?? "null",
     interruptsJson: fields.interrupts ?? "{}",
+    ttl: ttl === undefined ? undefined : { strategy: ttl_strategy as ThreadTtl["strategy"], ms: Number(ttl) },
+    stale: fields.stale && fields.active === "" ? { seq: fields.seq ?? "" } : undefined,
   };
 }

@@ -30,6 +30,7 @@ const refusalStatus: Record<RunRefused["reason"], number> = {
   thread_missing: 404,
   run_missing: 404,
   thread_busy: 409,
+  thread_deleting: 409,
   run_ended: 409,
   id_reused: 409,
   id_taken: 409,

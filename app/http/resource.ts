@@ -63,9 +63,12 @@ type Register = <
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<H>, z.output<B>>) => Promise<Reply | undefined>,
 ) => void;
 
+type Method = "get" | "post" | "delete";
+
 export interface Resource {
   get: Register;
   post: Register;
+  delete: Register;
   /** After the last route: on known paths, other methods are refused with 405. */
   refuseOtherMethods(): void;
 }
@@ -82,7 +85,7 @@ export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyB
   const readBytes = express.raw({ type: () => true, limit: maxBodyBytes });
 
   const registerAs =
-    (method: "get" | "post"): Register =>
+    (method: Method): Register =>
     (path, operation, handler) => {
       methods.set(path, (methods.get(path) ?? new Set()).add(method.toUpperCase()));
       document(registry, method, path, operation);
@@ -105,6 +108,7 @@ export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyB
   return {
     get: registerAs("get"),
     post: registerAs("post"),
+    delete: registerAs("delete"),
     refuseOtherMethods() {
       for (const [path, known] of methods) {
         const allow = [...known].join(", ");
@@ -169,7 +173,7 @@ function sentence(issue: z.core.$ZodRawIssue): string | undefined {
 
 function document(
   registry: OpenAPIRegistry,
-  method: "get" | "post",
+  method: Method,
   path: string,
   operation: Operation<z.ZodObject, z.ZodObject, z.ZodObject, z.ZodType>,
 ): void {

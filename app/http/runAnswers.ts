@@ -15,7 +15,10 @@ import { toRunShape } from "./shapes.js";
 import { frame, joinsFrom, SSE_BEFORE_FIRST, SSE_HEADERS, SSE_HEARTBEAT, type Wanted, wantsAll } from "./sse.js";
 
 /** What this server asks of the coordination core. */
-export type RunsCore = Pick<Runs, "enqueue" | "get" | "list" | "cancel" | "follow">;
+export type RunsCore = Pick<
+  Runs,
+  "enqueue" | "get" | "list" | "cancel" | "cancelThese" | "cancelAll" | "removed" | "follow"
+>;
 
 export type RunId = Pick<NewRun, "threadId" | "runId">;
 

@@ -10,6 +10,7 @@ import {
   count,
   Id,
   JsonObject,
+  MultitaskStrategy,
   notYet,
   optional,
   STREAM_MODES,
@@ -32,11 +33,6 @@ const Command = z
   .transform((command) => (Object.values(command).every((part) => part === undefined) ? undefined : command));
 
 const MODES_SENTENCE = `must be one or a list of ${STREAM_MODES.join(", ")}`;
-
-const strategySentence = ({ input }: { input?: unknown }) =>
-  input === "interrupt" || input === "rollback"
-    ? `${input} is not supported by this version; allowed: enqueue, reject`
-    : "must be one of enqueue, reject";
 
 /** What reaches the graph; other options of LangChain's are for code that holds the graph. */
 const Config = z.object({
@@ -69,7 +65,10 @@ const RunFields = z.object({
 export const ThreadRunBody = RunFields.extend({
   checkpoint: optional(Checkpoint),
   checkpoint_id: optional(CheckpointId),
-  multitask_strategy: optional(z.enum(["enqueue", "reject"], { error: strategySentence })),
+  multitask_strategy: optional(MultitaskStrategy).describe(
+    "what becomes of the thread's open runs, delayed ones too: this one waits for them (`enqueue`), is refused (`reject`), " +
+      "or has them cancelled (`interrupt`) or taken back with their checkpoints (`rollback`)",
+  ),
   if_not_exists: optional(z.enum(["reject", "create"])),
 }).meta({ id: "ThreadRunCreate" });
 

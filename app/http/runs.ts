@@ -1,12 +1,13 @@
 /** Runs on a thread. */
 import { z } from "zod";
 import type { Assistants } from "../data/assistants.js";
+import type { Removals } from "../data/removal.js";
 import type { Threads } from "../data/threads.js";
 import { notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import type { RunAnswers, RunId, RunsCore } from "./runAnswers.js";
 import { CreateHeaders, type RunTarget, ThreadRunBody, toNewRun } from "./runRequest.js";
-import { Id, QueryFlag, queryCount, RunShape, RunStatus, toRunShape } from "./shapes.js";
+import { CancelAction, Id, optional, QueryFlag, queryCount, RunShape, RunStatus, toRunShape } from "./shapes.js";
 import { LastEventId, StreamModeFilter, wantsAll, wantsModes } from "./sse.js";
 
 const ThreadPath = z.object({ thread_id: Id });
@@ -16,13 +17,30 @@ const idOf = (path: z.output<typeof RunPath>): RunId => ({ threadId: path.thread
 
 const REFUSED = {
   404: "the thread or the assistant does not exist",
-  409: "the thread is busy, or the Idempotency-Key was used for another request",
+  409: "the thread is busy or being deleted, or the Idempotency-Key was used for another request",
 };
 export const RUN_HEADERS = {
   "Content-Location": "the run: `/threads/{thread_id}/runs/{run_id}`, without the thread for a stateless run",
   Location: "where a client that was cut goes on",
 };
 const MISSING = { 404: "the thread or the run does not exist" };
+
+const CANCEL_ACTION = "the run ends and its checkpoints stay (`interrupt`), or both are removed (`rollback`)";
+
+/** By status on all threads, or by id on one: both at once could only be a mistake. */
+const CancelMany = z
+  .object({
+    status: optional(z.enum(["pending", "running", "all"])),
+    thread_id: optional(Id),
+    run_ids: optional(z.array(Id).min(1).max(1_000)),
+  })
+  .transform(({ status, thread_id, run_ids }, context) => {
+    if (status && !thread_id && !run_ids) return { status };
+    if (!status && thread_id && run_ids) return { thread_id, run_ids };
+    context.addIssue({ code: "custom", message: "must have either status, or thread_id and run_ids" });
+    return z.NEVER;
+  })
+  .meta({ id: "RunsCancel" });
 
 /** What a join of a stream may say. */
 export const JoinQuery = z.object({
@@ -36,11 +54,12 @@ export const JoinHeaders = z.object({
 export interface RunsDeps {
   runs: RunsCore;
   threads: Pick<Threads, "get">;
+  removals: Pick<Removals, "deleteRun">;
   assistants: Pick<Assistants, "get">;
   answers: RunAnswers;
 }
 
-export function runRoutes(resource: Resource, { runs, threads, assistants, answers }: RunsDeps): void {
+export function runRoutes(resource: Resource, { runs, threads, removals, assistants, answers }: RunsDeps): void {
   const newRun = (body: z.output<typeof ThreadRunBody>, to: Omit<RunTarget, "lifetime">) => {
     const assistant = assistants.get(body.assistant_id);
     if (!assistant) throw notFound(`assistant ${body.assistant_id}`);
@@ -153,8 +172,8 @@ export function runRoutes(resource: Resource, { runs, threads, assistants, answe
       summary: "Cancel a run, on whichever worker it is",
       params: RunPath,
       query: z.object({
-        wait: QueryFlag.default(false),
-        action: z.enum(["interrupt"], { error: actionSentence }).default("interrupt"),
+        wait: QueryFlag.default(false).describe("answer when the run has ended, and with `rollback` when it is gone"),
+        action: CancelAction.default("interrupt").describe(CANCEL_ACTION),
       }),
       answers: {
         202: "stored; the run will stop",
@@ -163,17 +182,51 @@ export function runRoutes(resource: Resource, { runs, threads, assistants, answe
         409: "the run had ended already",
       },
     },
-    async ({ params, query, response }): Promise<Reply> => {
-      const cancel = () => runs.cancel(params.thread_id, params.run_id);
-      if (query.wait) await answers.whenEnded(idOf(params), response, cancel);
-      else await cancel();
-      return { status: query.wait ? 204 : 202 };
+    async ({ params, query: { wait, action }, response }): Promise<Reply> => {
+      const id = idOf(params);
+      const cancel = () => runs.cancel(id.threadId, id.runId, action);
+      if (!wait) await cancel();
+      else if (action === "interrupt") await answers.whenEnded(id, response, cancel);
+      else await cancel().then(() => runs.removed(id.threadId, id.runId));
+      return { status: wait ? 204 : 202 };
+    },
+  );
+
+  resource.delete(
+    "/threads/:thread_id/runs/:run_id",
+    {
+      summary: "Delete a run",
+      description:
+        "An open run is rolled back. Of one that has ended the checkpoints go with it where they are the newest of the " +
+        "thread and nothing runs on it; else they stay, since later ones were built on them.",
+      params: RunPath,
+      answers: { 204: "the run is gone", ...MISSING },
+    },
+    async ({ params }): Promise<Reply> => {
+      const { threadId, runId } = idOf(params);
+      if (!(await removals.deleteRun(threadId, runId))) throw notFound(`run ${runId} of thread ${threadId}`);
+      return { status: 204 };
+    },
+  );
+
+  resource.post(
+    "/runs/cancel",
+    {
+      summary: "Cancel many runs: those of a status on all threads, or these of one thread",
+      query: z.object({ action: CancelAction.default("interrupt").describe(CANCEL_ACTION) }),
+      body: CancelMany,
+      answers: {
+        204: "stored; they will stop. Runs that had ended stay as they are",
+        404: "one of the runs does not exist",
+      },
+    },
+    async ({ query: { action }, body }): Promise<Reply> => {
+      if (body.status !== undefined) await runs.cancelAll(body.status, action);
+      else await runs.cancelThese(body.thread_id, body.run_ids, action);
+      return { status: 204 };
     },
   );
 }
-
-const actionSentence = ({ input }: { input?: unknown }) =>
-  input === "rollback" ? "rollback is not supported by this version; allowed: interrupt" : "must be interrupt";
 
 function destination(
   params: z.output<typeof ThreadPath>,

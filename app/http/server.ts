@@ -8,6 +8,7 @@ import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import { createKeyCheck, presentedKey } from "../auth/apiKeys.js";
 import type { Assistants } from "../data/assistants.js";
+import type { Removals } from "../data/removal.js";
 import type { Threads } from "../data/threads.js";
 import type { Graphs } from "../graphs/load.js";
 import type { Settings } from "../settings.js";
@@ -44,7 +45,8 @@ export interface ServerDeps {
   /** Asked by `/ok?check_db=1` alone. */
   redis: { ping(): Promise<string> };
   runs: RunsCore;
-  threads: Pick<Threads, "create" | "get">;
+  threads: Pick<Threads, "create" | "get" | "refresh">;
+  removals: Pick<Removals, "deleteThread" | "deleteRun">;
   assistants: Pick<Assistants, "get" | "find">;
   graphs: Pick<Graphs, "has" | "get"> & { runtime: Pick<Graphs["runtime"], "version"> };
   checkpointer: BaseCheckpointSaver;
@@ -64,7 +66,7 @@ export function createServer(deps: ServerDeps): HttpServer {
 }
 
 function createApp(deps: ServerDeps, open: OpenAnswers): Express {
-  const { settings, log, runs, threads, assistants, graphs, checkpointer } = deps;
+  const { settings, log, runs, threads, removals, assistants, graphs, checkpointer } = deps;
   const app = express();
   app.set("etag", false);
   app.use(nameRequest);
@@ -78,8 +80,8 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   const answers = new RunAnswers({ runs, open, log });
   systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion: graphs.runtime.version });
   assistantRoutes(resource, assistants);
-  threadRoutes(resource, { threads, states: createThreadStates({ graphs, checkpointer }) });
-  runRoutes(resource, { runs, threads, assistants, answers });
+  threadRoutes(resource, { threads, removals, states: createThreadStates({ graphs, checkpointer }) });
+  runRoutes(resource, { runs, threads, removals, assistants, answers });
   statelessRunRoutes(resource, { assistants, answers });
   resource.refuseOtherMethods();
 

@@ -61,6 +61,10 @@ export const StreamMode = z.enum(STREAM_MODES);
 
 export const RunStatus = z.enum(["pending", "running", "success", "error", "timeout", "interrupted"]);
 
+export const MultitaskStrategy = z.enum(["enqueue", "reject", "interrupt", "rollback"]);
+
+export const CancelAction = z.enum(["interrupt", "rollback"]);
+
 export const Refusal = z.object({ detail: z.string() }).meta({ id: "Refusal" });
 
 export const AssistantShape = z
@@ -78,6 +82,8 @@ export const AssistantShape = z
   })
   .meta({ id: "Assistant" });
 
+export const TtlStrategy = z.enum(["delete", "keep_latest"]);
+
 export const ThreadShape = z
   .object({
     thread_id: z.guid(),
@@ -89,6 +95,10 @@ export const ThreadShape = z
     status: z.enum(["idle", "busy", "interrupted", "error"]),
     values: z.unknown().describe("the state as of the last run, or null"),
     interrupts: JsonObject.describe("task id → its open interrupts"),
+    ttl: z
+      .object({ strategy: TtlStrategy, ttl_minutes: z.number(), expires_at: Time })
+      .optional()
+      .describe("with `include=ttl`, of a thread that expires: after so long without activity"),
   })
   .meta({ id: "Thread" });
 
@@ -102,7 +112,7 @@ export const RunShape = z
     status: RunStatus,
     metadata: JsonObject,
     kwargs: JsonObject,
-    multitask_strategy: z.enum(["enqueue", "reject"]),
+    multitask_strategy: MultitaskStrategy,
   })
   .meta({ id: "Run" });
 
@@ -146,6 +156,13 @@ export function toThreadShape(thread: ThreadRecord): z.infer<typeof ThreadShape>
     values: JSON.parse(thread.valuesJson),
     interrupts: JSON.parse(thread.interruptsJson),
   };
+}
+
+/** As `include=ttl` shows it. */
+export function toTtlShape({ ttl, updatedAt }: ThreadRecord): Pick<z.infer<typeof ThreadShape>, "ttl"> {
+  if (!ttl) return {};
+  const expiresAt = new Date(updatedAt.getTime() + ttl.ms);
+  return { ttl: { strategy: ttl.strategy, ttl_minutes: ttl.ms / 60_000, expires_at: expiresAt.toISOString() } };
 }
 
 export function toRunShape(run: Run): z.infer<typeof RunShape> {

@@ -1,9 +1,10 @@
 /** A thread's states, read by the graph of its runs from the checkpoints, and written as the API shows them. */
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import type { ThreadRecord } from "../data/threads.js";
+import type { ThreadRecord, ThreadState } from "../data/threads.js";
 import { type Graph, type Graphs, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
 import { toJson } from "../graphs/serialize.js";
-import { toThreadState } from "../graphs/state.js";
+import { interruptsOf, threadStatusOf, toThreadState } from "../graphs/state.js";
+import { isAway } from "../redis/away.js";
 import { HttpError, notFound } from "./errors.js";
 
 /** Which checkpoint; without an id the newest of its namespace. */
@@ -22,12 +23,14 @@ export interface HistoryPage {
   checkpoint?: CheckpointChoice | undefined;
 }
 
-/** What thread routes ask for; both answer JSON text. */
+/** What thread routes ask for, as JSON text. */
 export interface ThreadStates {
   /** @throws HttpError 404 when the wanted checkpoint does not exist */
   state(thread: ThreadRecord, wanted: CheckpointChoice, options: { subgraphs: boolean }): Promise<string>;
   /** Newest first. */
   history(thread: ThreadRecord, page: HistoryPage): Promise<string>;
+  /** What the newest checkpoint tells; undefined where this server can't read it. */
+  newest(thread: ThreadRecord): Promise<ThreadState | undefined>;
 }
 
 export interface StateDeps {
@@ -70,6 +73,19 @@ export function createThreadStates({ graphs, checkpointer }: StateDeps): ThreadS
       for await (const snapshot of graph.getStateHistory(configOf(thread, checkpoint), options))
         states.push(toJson(toThreadState(snapshot)));
       return `[${states.join(",")}]`;
+    },
+
+    async newest(thread) {
+      try {
+        const snapshot = await (await graphOf(thread))?.getState(configOf(thread, {}));
+        if (!snapshot) return undefined;
+        const valuesJson = snapshot.createdAt === undefined ? "null" : toJson(snapshot.values);
+        return { valuesJson, interruptsJson: toJson(interruptsOf(snapshot)), status: threadStatusOf(snapshot) };
+      } catch (error) {
+        // The thread is shown all the same; a server that has its graph will read it.
+        if (isAway(error)) throw error;
+        return undefined;
+      }
     },
   };
 }

@@ -1,7 +1,8 @@
 /** Threads and their states. */
 import { v7 } from "uuid";
 import { z } from "zod";
-import type { ThreadRecord, Threads } from "../data/threads.js";
+import type { Removals } from "../data/removal.js";
+import type { ThreadRecord, Threads, ThreadTtl } from "../data/threads.js";
 import { HttpError, notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import {
@@ -16,13 +17,18 @@ import {
   queryCount,
   ThreadShape,
   ThreadStateShape,
+  TtlStrategy,
   toThreadShape,
+  toTtlShape,
 } from "./shapes.js";
 import type { ThreadStates } from "./threadStates.js";
 
 const ThreadPath = z.object({ thread_id: Id });
 const CheckpointPath = ThreadPath.extend({ checkpoint_id: CheckpointId });
 const Subgraphs = z.object({ subgraphs: QueryFlag.default(false).describe("with the states of subgraphs in tasks") });
+const Include = z
+  .union([z.literal("ttl"), z.array(z.literal("ttl"))], "must be ttl")
+  .describe("`ttl`: with what becomes of the thread, and when");
 const MISSING = { 404: "the thread does not exist" };
 
 const BEFORE = "must be a checkpoint's id, or an object that holds one";
@@ -32,26 +38,45 @@ const Before = z.union([CheckpointId, HasId, z.object({ configurable: HasId })],
   return "configurable" in given ? given.configurable.checkpoint_id : given.checkpoint_id;
 });
 
+const MOST_TTL_MINUTES = 10 * 365 * 24 * 60;
+
+const Ttl = z
+  .object({
+    ttl: z.number().gt(0, "must be more than 0").max(MOST_TTL_MINUTES).describe("minutes, fractions allowed"),
+    strategy: optional(TtlStrategy).describe("`delete` unless given; `keep_latest` keeps the newest checkpoints alone"),
+  })
+  .transform(({ ttl, strategy = "delete" }): ThreadTtl => ({ strategy, ms: Math.ceil(ttl * 60_000) }))
+  .describe("what happens to the thread when nothing has happened on it for so long");
+
 const ThreadCreate = z
   .object({
     thread_id: optional(Id),
     metadata: optional(JsonObject),
     if_exists: optional(z.enum(["raise", "do_nothing"])),
-    ttl: notYet,
+    ttl: optional(Ttl),
     supersteps: notYet,
   })
   .meta({ id: "ThreadCreate" });
 
 export interface ThreadsDeps {
-  threads: Pick<Threads, "create" | "get">;
+  threads: Pick<Threads, "create" | "get" | "refresh">;
+  removals: Pick<Removals, "deleteThread">;
   states: ThreadStates;
 }
 
-export function threadRoutes(resource: Resource, { threads, states }: ThreadsDeps): void {
+export function threadRoutes(resource: Resource, { threads, removals, states }: ThreadsDeps): void {
   const find = async (threadId: string): Promise<ThreadRecord> => {
     const thread = await threads.get(threadId);
     if (!thread) throw notFound(`thread ${threadId}`);
     return thread;
+  };
+
+  /** A run that was ended for its owner has told no state: it is read from the checkpoints, once. */
+  const fresh = async (thread: ThreadRecord): Promise<ThreadRecord> => {
+    const state = thread.stale && (await states.newest(thread));
+    if (!state) return thread;
+    await threads.refresh(thread, state);
+    return { ...thread, ...state, status: thread.status === "interrupted" ? state.status : thread.status };
   };
 
   resource.post(
@@ -59,14 +84,17 @@ export function threadRoutes(resource: Resource, { threads, states }: ThreadsDep
     {
       summary: "Create a thread",
       body: ThreadCreate,
-      answers: { 200: { description: "the thread", json: ThreadShape }, 409: "a thread has this id" },
+      answers: {
+        200: { description: "the thread", json: ThreadShape },
+        409: "a thread has this id, or one that has it is being deleted",
+      },
     },
     async ({ body }) => {
       const threadId = body.thread_id ?? v7();
-      const { thread, created } = await threads.create({ threadId, metadata: body.metadata ?? {} });
+      const { thread, created } = await threads.create({ threadId, metadata: body.metadata ?? {}, ttl: body.ttl });
       if (!created && body.if_exists !== "do_nothing")
         throw new HttpError(409, `thread ${threadId} exists; send if_exists: "do_nothing" to get it`);
-      return reply(toThreadShape(thread));
+      return reply(toThreadShape(created ? thread : await fresh(thread)));
     },
   );
 
@@ -75,9 +103,27 @@ export function threadRoutes(resource: Resource, { threads, states }: ThreadsDep
     {
       summary: "Get a thread",
       params: ThreadPath,
+      query: z.object({ include: Include.optional() }),
       answers: { 200: { description: "the thread", json: ThreadShape }, ...MISSING },
     },
-    async ({ params }) => reply(toThreadShape(await find(params.thread_id))),
+    async ({ params, query }) => {
+      const thread = await fresh(await find(params.thread_id));
+      return reply({ ...toThreadShape(thread), ...(query.include && toTtlShape(thread)) });
+    },
+  );
+
+  resource.delete(
+    "/threads/:thread_id",
+    {
+      summary: "Delete a thread with its runs and checkpoints",
+      description: "Open runs end for those who follow them; their workers stop.",
+      params: ThreadPath,
+      answers: { 204: "nothing of it is left", ...MISSING },
+    },
+    async ({ params }): Promise<Reply> => {
+      if (!(await removals.deleteThread(params.thread_id))) throw notFound(`thread ${params.thread_id}`);
+      return { status: 204 };
+    },
   );
 
   const stateAnswers = { 200: { description: "the state", json: ThreadStateShape } };

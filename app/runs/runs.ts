@@ -1,12 +1,20 @@
 /** What a server does with runs. Every call but `follow` is one script; refusals are RunRefused. */
 import type { Redis } from "../redis/connect.js";
-import type { Keys } from "../redis/partitions.js";
+import { type Keys, PARTITIONS } from "../redis/partitions.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
 import type { Follow, FollowFrom } from "./follow.js";
 import { Followers } from "./followers.js";
 import { scripts } from "./scripts.js";
-import { type MultitaskStrategy, type NewRun, type Run, RunRefused, type RunStatus } from "./types.js";
+import {
+  type CancelAction,
+  type MultitaskStrategy,
+  type NewRun,
+  type RemovalSteps,
+  type Run,
+  RunRefused,
+  type RunStatus,
+} from "./types.js";
 
 /** An owner that has not ended its cancelled run by then (dead, stopped, cut off) is overruled. */
 const CANCEL_GRACE_MS = 700;
@@ -14,17 +22,29 @@ const CANCEL_GRACE_MS = 700;
 /** A given id is known as long as a run's record. */
 const RESERVED_MS = 7 * 24 * 3600 * 1000;
 
+/** Runs that one call lists, and cancels side by side. */
+const CANCELLED_AT_ONCE = 100;
+
+export interface RunsDeps {
+  commands: Redis;
+  subscriber: Redis;
+  keys: Keys;
+  /** Does what a rollback leaves to do; where it fails a sweep goes on with it. */
+  removals: RemovalSteps;
+  log: Log;
+}
+
 export class Runs {
   readonly #followers: Followers;
   readonly #overrules = new Set<NodeJS.Timeout>();
 
-  constructor(private readonly deps: { commands: Redis; subscriber: Redis; keys: Keys; log: Log }) {
+  constructor(private readonly deps: RunsDeps) {
     this.#followers = new Followers(deps.commands, deps.subscriber, deps.keys);
   }
 
   /**
    * Accepts a run; the same request again (same run id and hash) gets the same run.
-   * @throws RunRefused `thread_missing`, `thread_busy`, `id_reused`, `id_taken`
+   * @throws RunRefused `thread_missing`, `thread_busy`, `thread_deleting`, `id_reused`, `id_taken`
    */
   async enqueue(run: NewRun): Promise<Run> {
     if (!run.idIsGiven) return await this.#enqueue(run);
@@ -71,10 +91,14 @@ export class Runs {
       JSON.stringify(run.payload),
       run.requestHash,
       metadata,
-    )) as [string, (number | string)?];
+      CANCEL_GRACE_MS,
+    )) as [string, (number | string)?, ...string[]];
     switch (answer[0]) {
       case "accepted": {
-        return described(run, "pending", new Date(Number(answer[1])));
+        const [, createdMs, removed, ...cancelled] = answer;
+        if (removed) this.#remove(run.threadId, removed);
+        for (const runId of cancelled) this.#overruleLater(run.threadId, runId);
+        return described(run, "pending", new Date(Number(createdMs)));
       }
       case "same":
         return (await this.get(run.threadId, run.runId)) ?? described(run, answer[1] as RunStatus, new Date());
@@ -84,11 +108,18 @@ export class Runs {
         throw new RunRefused("id_taken", `Idempotency-Key ${run.runId} is the id of a thread; choose another`);
       case "thread_missing":
         throw new RunRefused("thread_missing", `thread ${run.threadId} does not exist`);
-      default:
+      case "thread_deleting":
+        throw new RunRefused(
+          "thread_deleting",
+          `thread ${run.threadId} is being deleted; try again, or choose another`,
+        );
+      default: {
+        const by = answer[1] ? `run ${answer[1]}` : "a run that is delayed";
         throw new RunRefused(
           "thread_busy",
-          `thread ${run.threadId} is busy with run ${answer[1]}; wait for it, or choose multitask_strategy enqueue`,
+          `thread ${run.threadId} is busy with ${by}; wait for it, or choose another multitask_strategy than reject`,
         );
+      }
     }
   }
 
@@ -106,25 +137,88 @@ export class Runs {
 
   /**
    * Stores the intent and tells the run's worker; a pending run ends at once. When it resolves, the run will end
-   * whatever fails.
+   * whatever fails. With `rollback` it is gone when this resolves, and its checkpoints go from then on: see `removed`.
    * @throws RunRefused `run_missing`, `run_ended`
    */
-  async cancel(threadId: string, runId: string): Promise<void> {
-    const { commands, keys, log } = this.deps;
+  async cancel(threadId: string, runId: string, action: CancelAction = "interrupt"): Promise<void> {
+    const { commands, keys } = this.deps;
     const key = keys.of(threadId, "run", runId);
-    const answer = await scripts.cancel.run(commands, key, runId, threadId, "interrupt", CANCEL_GRACE_MS);
-    if (answer === "run_missing")
-      throw new RunRefused("run_missing", `run ${runId} does not exist on thread ${threadId}`);
+    const answer = await scripts.cancel.run(commands, key, runId, threadId, action, CANCEL_GRACE_MS);
+    if (answer === "run_missing") throw runMissing(threadId, runId);
     if (answer === "run_ended") throw new RunRefused("run_ended", `run ${runId} has already ended`);
-    if (answer !== "requested") return;
+    if (answer === "removing") this.#remove(threadId, runId);
+    if (answer === "requested") this.#overruleLater(threadId, runId);
+  }
+
+  /** Resolves when nothing is left of a run that was rolled back. */
+  removed(threadId: string, runId: string): Promise<void> {
+    return this.deps.removals.remove({ threadId, what: runId });
+  }
+
+  /** Cancels these runs of a thread; those that have ended stay as they are. @throws RunRefused `run_missing`: none was */
+  async cancelThese(threadId: string, runIds: string[], action: CancelAction): Promise<void> {
+    const { commands, keys } = this.deps;
+    const pipeline = commands.pipeline();
+    for (const runId of runIds) pipeline.hget(keys.of(threadId, "run", runId), "thread_id");
+    const answers = (await pipeline.exec()) ?? [];
+    for (const [at, runId] of runIds.entries()) {
+      const [error, held] = answers[at] ?? [new Error("no answer from Redis")];
+      if (error) throw error;
+      if (held !== threadId) throw runMissing(threadId, runId);
+    }
+    await this.#cancelOpen(
+      runIds.map((runId) => ({ threadId, runId })),
+      action,
+    );
+  }
+
+  /** Cancels the runs of all threads that are pending, running or both when this is called. */
+  async cancelAll(status: "pending" | "running" | "all", action: CancelAction): Promise<void> {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    await Promise.all(partitions.map((partition) => this.#cancelPartition(partition, status, action)));
+  }
+
+  async #cancelPartition(partition: number, status: string, action: CancelAction): Promise<void> {
+    const { commands, keys } = this.deps;
+    const leases = keys.in(partition, "leases");
+    for (let before: string | number = ""; ; ) {
+      const answer = await scripts.listOpen.run(commands, leases, status, CANCELLED_AT_ONCE, before);
+      const [time, ...ids] = answer as [number, ...string[]];
+      before = time;
+      if (ids.length === 0) return;
+      const found = ids.flatMap((runId, at) => (at % 2 === 0 ? [{ threadId: ids[at + 1] ?? "", runId }] : []));
+      await this.#cancelOpen(found, action);
+    }
+  }
+
+  /** Those that end or go meanwhile need no cancel. */
+  async #cancelOpen(runs: { threadId: string; runId: string }[], action: CancelAction): Promise<void> {
+    await Promise.all(
+      runs.map(({ threadId, runId }) =>
+        this.cancel(threadId, runId, action).catch((error) => {
+          if (!(error instanceof RunRefused)) throw error;
+        }),
+      ),
+    );
+  }
+
+  #overruleLater(threadId: string, runId: string): void {
+    const { commands, keys, log } = this.deps;
     const timer = setTimeout(() => {
       this.#overrules.delete(timer);
       // A failure here leaves it to the next sweep.
       scripts.overrule
-        .run(commands, key, runId)
+        .run(commands, keys.of(threadId, "run", runId), runId)
         .catch((error) => log.warn({ runId, reason: String(error) }, "overrule"));
     }, CANCEL_GRACE_MS);
     this.#overrules.add(timer);
+  }
+
+  #remove(threadId: string, runId: string): void {
+    // A failure here leaves it to a sweep.
+    this.removed(threadId, runId).catch((error) =>
+      this.deps.log.warn({ runId, reason: String(error) }, "removal of a run"),
+    );
   }
 
   /** Resolves once subscribed: what is published from then on is not missed. @throws RunRefused `run_missing` */
@@ -137,6 +231,10 @@ export class Runs {
     this.#followers.close();
     for (const timer of this.#overrules) clearTimeout(timer);
   }
+}
+
+function runMissing(threadId: string, runId: string): RunRefused {
+  return new RunRefused("run_missing", `run ${runId} does not exist on thread ${threadId}`);
 }
 
 function idReused({ runId }: NewRun): RunRefused {

@@ -23,4 +23,10 @@ export const scripts = {
   heartbeat: loadScript(folder, "heartbeat"),
   sweep: loadScript(folder, "sweep"),
   listRuns: loadScript(folder, "list_runs"),
+  listOpen: loadScript(folder, "list_open"),
+  removed: loadScript(folder, "removed"),
+  deleteThread: loadScript(folder, "delete_thread"),
+  forgetThread: loadScript(folder, "forget_thread"),
+  pruneThread: loadScript(folder, "prune_thread"),
+  refreshThread: loadScript(folder, "refresh_thread"),
 };

@@ -10,8 +10,14 @@ export type RunStatus = "pending" | "running" | "success" | "error" | "timeout" 
 export type ThreadStatus = "idle" | "busy" | "interrupted" | "error";
 export type TerminalStatus = "success" | "error" | "interrupted";
 
-/** What happens to a run whose thread is busy. */
-export type MultitaskStrategy = "enqueue" | "reject";
+/**
+ * What happens when a run's thread is busy: it waits, it is refused, or it waits for the open runs to be cancelled
+ * (`interrupt`) or taken back with all that they stored (`rollback`).
+ */
+export type MultitaskStrategy = "enqueue" | "reject" | "interrupt" | "rollback";
+
+/** What a cancel does: the run ends and its checkpoints stay, or both go. */
+export type CancelAction = "interrupt" | "rollback";
 
 /** What a stateless run leaves behind: nothing, or its thread. `thread` is a run on a thread of the caller's. */
 export type Lifetime = "thread" | "keep" | "delete";
@@ -99,11 +105,36 @@ export class RunRefused extends Error {
   override name = "RunRefused";
 
   constructor(
-    readonly reason: "thread_missing" | "thread_busy" | "run_missing" | "run_ended" | "id_reused" | "id_taken",
+    readonly reason:
+      | "thread_missing"
+      | "thread_busy"
+      | "thread_deleting"
+      | "run_missing"
+      | "run_ended"
+      | "id_reused"
+      | "id_taken",
     message: string,
   ) {
     super(message);
   }
+}
+
+/**
+ * Something of a thread that goes in more steps than one script should take; `lua/include/removal.lua` says how it is
+ * fenced meanwhile.
+ */
+export interface Removal {
+  threadId: string;
+  /** A run's id: its checkpoints; `keep_latest`: all but the newest checkpoints; undefined: the whole thread. */
+  what: string | undefined;
+}
+
+/** Who knows what there is to remove. Any process may begin a removal again, or go on with another's. */
+export interface RemovalSteps {
+  /** Resolves when nothing is left. */
+  remove(removal: Removal): Promise<void>;
+  /** Begins and ends the removal of a thread's ttl, if it is due. */
+  expire(threadId: string): Promise<void>;
 }
 
 /** A run in the hands of a worker. `owner` is the nonce that fences every write of this claim. */

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { v7 } from "uuid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { Removals } from "../../app/data/removal.js";
 import { Threads } from "../../app/data/threads.js";
 import { connect, type Redis, ready } from "../../app/redis/connect.js";
 import { Keys } from "../../app/redis/partitions.js";
@@ -22,7 +23,7 @@ beforeAll(async () => {
   connections = [commands, subscriber];
   await Promise.all(connections.map((connection) => ready(connection, 5_000)));
   const keys = new Keys("sw");
-  const runs = new Runs({ commands, subscriber, keys, log });
+  const runs = new Runs({ commands, subscriber, keys, removals: new Removals(commands, keys), log });
   at = await startServer({
     environment: { SSE_HEARTBEAT_MS: "500" },
     core: { runs, threads: new Threads(commands, keys), redis: commands },

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { detailOf, ECHO_ID, post, type Started, startServer } from "./support.js";
 
@@ -136,14 +137,22 @@ describe("refusals", () => {
     ],
     ["no stream mode", { assistant_id: "echo", stream_mode: [] }, 422, /^body\.stream_mode: /],
     [
-      "a strategy to come",
-      { assistant_id: "echo", multitask_strategy: "rollback" },
+      "an unknown strategy",
+      { assistant_id: "echo", multitask_strategy: "replace" },
       422,
-      /multitask_strategy: .*enqueue/,
+      /^body\.multitask_strategy: must be one of enqueue, reject, interrupt, rollback$/,
     ],
     ["a webhook", { assistant_id: "echo", webhook: "https://example.com" }, 422, /^body\.webhook: is not supported/],
     ["feedback keys", { assistant_id: "echo", feedback_keys: ["up"] }, 422, /^body\.feedback_keys: /],
     ["a negative delay", { assistant_id: "echo", after_seconds: -1 }, 422, /^body\.after_seconds: must be at least 0/],
+    ["an endless delay", { assistant_id: "echo", after_seconds: 1e9 }, 422, /^body\.after_seconds: must be at most 3/],
+    [
+      "a delay in words",
+      { assistant_id: "echo", after_seconds: "soon" },
+      422,
+      /^body\.after_seconds: must be a number/,
+    ],
+    ["an unknown if_not_exists", { assistant_id: "echo", if_not_exists: "make" }, 422, /^body\.if_not_exists: must be/],
     ["metadata that is a list", { assistant_id: "echo", metadata: [] }, 422, /^body\.metadata: must be an object/],
     ["a wrong goto", { assistant_id: "echo", command: { goto: 3 } }, 422, /^body\.command\.goto: /],
     ["a list as body", [], 422, /^body: must be an object/],
@@ -225,9 +234,36 @@ describe("cancel", () => {
     expect((await post(`${at.url}/threads/${threadId}/runs/${randomUUID()}/cancel`)).status).toBe(404);
   });
 
-  test("knows no rollback yet, and says what it knows", async () => {
-    const response = await post(`${at.url}/threads/${randomUUID()}/runs/${randomUUID()}/cancel?action=rollback`);
+  test("with an action that is none is 422 and names it", async () => {
+    const response = await post(`${at.url}/threads/${randomUUID()}/runs/${randomUUID()}/cancel?action=undo`);
     expect(response.status).toBe(422);
-    expect(await detailOf(response)).toMatch(/^query\.action: rollback is not supported.*allowed: interrupt/);
+    expect(await detailOf(response)).toMatch(/^query\.action: must be one of interrupt, rollback/);
+  });
+
+  test.each([
+    ["nothing", {}, /^body: must have either status, or thread_id and run_ids$/],
+    ["a status and runs", { status: "all", run_ids: [randomUUID()] }, /^body: must have either/],
+    ["a status and a thread", { status: "all", thread_id: randomUUID() }, /^body: must have either/],
+    ["runs without their thread", { run_ids: [randomUUID()] }, /^body: must have either/],
+    ["no runs", { thread_id: randomUUID(), run_ids: [] }, /^body\.run_ids: must not be empty/],
+    ["an unknown status", { status: "done" }, /^body\.status: must be one of pending, running, all/],
+    ["a run id that is none", { thread_id: randomUUID(), run_ids: ["r1"] }, /^body\.run_ids\.0: must be a uuid/],
+  ])("of many is refused with %s", async (_name, body, detail) => {
+    const response = await post(`${at.url}/runs/cancel`, body);
+    expect([response.status, await detailOf(response)]).toEqual([422, expect.stringMatching(detail)]);
+  });
+
+  test("of many refuses an unknown action, and takes what the SDK sends", async () => {
+    const wrong = await post(`${at.url}/runs/cancel?action=stop`, { status: "all" });
+    expect([wrong.status, await detailOf(wrong)]).toEqual([
+      422,
+      expect.stringMatching(/^query\.action: must be one of/),
+    ]);
+    const client = new Client({ apiUrl: at.url, apiKey: null });
+    const threadId = await newThread();
+    const { run } = await newRun(threadId);
+    await client.runs.cancelMany({ threadId, runIds: [run.run_id], action: "interrupt" });
+    expect(at.runs.cancelled).toContain(run.run_id);
+    await client.runs.cancelMany({ status: "all" });
   });
 });

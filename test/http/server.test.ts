@@ -239,7 +239,10 @@ describe("what the server is", () => {
     const document = (await (await fetch(`${url}/openapi.json`)).json()) as Document;
     expect(document.components.schemas.ThreadRunCreate).toMatchObject({
       required: ["assistant_id"],
-      properties: { multitask_strategy: { enum: ["enqueue", "reject", null] }, metadata: { type: ["object", "null"] } },
+      properties: {
+        multitask_strategy: { enum: ["enqueue", "reject", "interrupt", "rollback", null] },
+        metadata: { type: ["object", "null"] },
+      },
     });
     const stream = document.paths["/threads/{thread_id}/runs/stream"]?.post;
     expect(Object.keys(stream?.responses ?? {})).toEqual(["200", "401", "404", "409", "413", "415", "422", "503"]);

@@ -2,7 +2,7 @@
 import { MemorySaver } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { Assistants, systemAssistant } from "../../app/data/assistants.js";
-import type { ThreadRecord } from "../../app/data/threads.js";
+import type { NewThread, ThreadRecord } from "../../app/data/threads.js";
 import { systemAssistantId } from "../../app/graphs/assistants.js";
 import type { Graph } from "../../app/graphs/load.js";
 import type { RunsCore } from "../../app/http/runAnswers.js";
@@ -59,6 +59,14 @@ export class StillRuns implements RunsCore {
 
   async list(threadId: string): Promise<Run[]> {
     return [...this.#runs.values()].map(({ run }) => run).filter((run) => run.threadId === threadId);
+  }
+
+  async removed(): Promise<void> {}
+
+  async cancelAll(): Promise<void> {}
+
+  async cancelThese(threadId: string, runIds: string[]): Promise<void> {
+    for (const runId of runIds) await this.cancel(threadId, runId);
   }
 
   async cancel(threadId: string, runId: string): Promise<void> {
@@ -175,13 +183,13 @@ class StillFollow implements Follow {
 export class MemoryThreads {
   readonly records = new Map<string, ThreadRecord>();
 
-  async create({ threadId, metadata }: Pick<ThreadRecord, "threadId" | "metadata">) {
+  async create({ threadId, metadata, ttl }: NewThread) {
     const known = this.records.get(threadId);
     if (known) return { thread: known, created: false };
     const at = new Date();
     const thread: ThreadRecord = {
       ...{ threadId, metadata, config: {}, createdAt: at, updatedAt: at, stateUpdatedAt: undefined },
-      ...{ status: "idle", valuesJson: "null", interruptsJson: "{}" },
+      ...{ status: "idle", valuesJson: "null", interruptsJson: "{}", ttl, stale: undefined },
     };
     this.records.set(threadId, thread);
     return { thread, created: true };
@@ -190,6 +198,8 @@ export class MemoryThreads {
   async get(threadId: string) {
     return this.records.get(threadId);
   }
+
+  async refresh() {}
 }
 
 /** Assistants as one process that has Redis for itself makes them. */
@@ -213,7 +223,7 @@ export interface StartOptions {
   redis?: ServerDeps["redis"];
   log?: Log;
   /** The real one, instead of runs that stand still. */
-  core?: Pick<ServerDeps, "runs" | "threads" | "redis">;
+  core?: Pick<ServerDeps, "runs" | "threads" | "redis"> & Partial<Pick<ServerDeps, "removals">>;
   /** Those of another server. */
   runs?: StillRuns;
 }
@@ -228,6 +238,7 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     redis,
     runs,
     threads,
+    removals: { deleteThread: async (threadId) => threads.records.delete(threadId), deleteRun: async () => false },
     ...options.core,
     assistants: memoryAssistants(["echo", "writer"]),
     graphs: {

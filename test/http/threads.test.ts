@@ -63,12 +63,41 @@ describe("threads", () => {
   test.each([
     ["an id that is none", { thread_id: "t1" }, /^body\.thread_id: must be a uuid/],
     ["an unknown if_exists", { if_exists: "replace" }, /^body\.if_exists: must be one of raise, do_nothing/],
-    ["a ttl", { ttl: { strategy: "delete", ttl: 5 } }, /^body\.ttl: is not supported by this version/],
+    ["a ttl of nothing", { ttl: { strategy: "delete", ttl: 0 } }, /^body\.ttl\.ttl: must be more than 0/],
+    ["an endless ttl", { ttl: { ttl: 1e9 } }, /^body\.ttl\.ttl: must be at most 5256000/],
+    ["a ttl in words", { ttl: { ttl: "soon" } }, /^body\.ttl\.ttl: must be a number/],
+    [
+      "an unknown strategy",
+      { ttl: { strategy: "archive", ttl: 5 } },
+      /^body\.ttl\.strategy: must be one of delete, keep/,
+    ],
     ["supersteps", { supersteps: [{ updates: [] }] }, /^body\.supersteps: is not supported/],
     ["metadata that is none", { metadata: "red" }, /^body\.metadata: must be an object/],
   ])("are refused with %s", async (_name, body, detail) => {
     const response = await post(`${at.url}/threads`, body);
     expect([response.status, await detailOf(response)]).toEqual([422, expect.stringMatching(detail)]);
+  });
+
+  test("tell their ttl to those who ask", async () => {
+    const made = await post(`${at.url}/threads`, { ttl: { ttl: 0.5, strategy: "keep_latest" } });
+    const { thread_id, updated_at } = ThreadShape.parse(await made.json());
+    const shown = ThreadShape.parse(await (await fetch(`${at.url}/threads/${thread_id}?include=ttl`)).json());
+    const expires_at = new Date(Date.parse(updated_at) + 30_000).toISOString();
+    expect(shown.ttl).toEqual({ strategy: "keep_latest", ttl_minutes: 0.5, expires_at });
+    expect(await client.threads.get(thread_id)).not.toHaveProperty("ttl");
+    const plain = await client.threads.create({ ttl: 10 });
+    expect(await client.threads.get(plain.thread_id, { include: ["ttl"] })).toMatchObject({
+      ttl: { strategy: "delete" },
+    });
+    const wrong = await fetch(`${at.url}/threads/${thread_id}?include=runs`);
+    expect([wrong.status, await detailOf(wrong)]).toEqual([422, "query.include: must be ttl"]);
+  });
+
+  test("are deleted, once", async () => {
+    const { thread_id } = await client.threads.create();
+    expect((await fetch(`${at.url}/threads/${thread_id}`, { method: "DELETE" })).status).toBe(204);
+    const again = await fetch(`${at.url}/threads/${thread_id}`, { method: "DELETE" });
+    expect([again.status, await detailOf(again)]).toEqual([404, `thread ${thread_id} does not exist`]);
   });
 
   test("that are unknown are 404 with their id, whatever is asked of them", async () => {

@@ -1,6 +1,7 @@
 /** The coordination core on a Redis of the test's own, as a server and a worker use it. */
 import { v7 as uuid } from "uuid";
 import { expect } from "vitest";
+import { Removals } from "../../app/data/removal.js";
 import { connect, type Redis } from "../../app/redis/connect.js";
 import { Keys, partitionOf } from "../../app/redis/partitions.js";
 import { Attempts } from "../../app/runs/attempts.js";
@@ -46,11 +47,13 @@ export async function startCore(): Promise<Core> {
 /** The core on connections of the test's own, standalone or to a cluster. */
 export function coreOn(redis: Redis, subscriber: Redis) {
   const keys = new Keys("sw");
-  const runs = new Runs({ commands: redis, subscriber, keys, log: silent });
+  const removals = new Removals(redis, keys);
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, log: silent });
   const attempts = new Attempts(redis, keys);
   return {
     keys,
     runs,
+    removals,
     attempts,
     async claim(threadId: string, leaseMs = 30_000): Promise<ClaimedRun> {
       const { runs: claimed } = await attempts.claim(partitionOf(threadId), ["echo"], 1, leaseMs);
@@ -59,7 +62,8 @@ export function coreOn(redis: Redis, subscriber: Redis) {
       return run;
     },
     async sweep(settings: Partial<SweepSettings> = {}): Promise<void> {
-      await sweep(redis, keys, { leaseMs: 30_000, sweepMs: 60_000, maxFailures: 3, ...settings }, silent);
+      const deps = { redis, keys, removals, log: silent };
+      await sweep(deps, { leaseMs: 30_000, sweepMs: 60_000, maxFailures: 3, ...settings });
     },
   };
 }

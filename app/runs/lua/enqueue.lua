@@ -4,24 +4,30 @@
   KEYS  1 run          hash; must not exist, or be the same request again
   ARGV  1 run id       2 thread id     3 graph id      4 assistant id
         5 lifetime     `thread` (a thread of the caller's), `keep` or `delete` (a thread of its own)
-        6 strategy     `enqueue` or `reject`
+        6 strategy     `enqueue`, `reject`, `interrupt` or `rollback`: of the thread's open runs, all are cancelled or taken back
         7 if the thread is missing: `create` or `reject`
         8 afterMs      earliest start, from now
         9 resumable    `1` or `0`
        10 metadata     JSON     11 payload  JSON    12 requestHash
-       13 metadata of a thread that is created, JSON
-  Returns  {'accepted', createdMs} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
+       13 metadata of a thread that is created, JSON   14 graceMs of those whose cancel is requested
+  Returns  {'accepted', createdMs, run that was taken back and whose checkpoints are to go or '', runs whose cancel was
+           requested…} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
            | {'id_taken'} (a stateless run can't have its own thread: one with its id exists)
-           | {'thread_missing'} | {'thread_busy', active run}
+           | {'thread_missing'} | {'thread_busy', active run or '' where all are delayed}
+           | {'thread_deleting'}
   Holds  I5 (order), I12 (what is refused leaves nothing behind)
 ]]
 --- @include "base"
 --- @include "thread"
+--- @include "events"
 --- @include "queue"
---- @include "expired"
+--- @include "end_run"
+--- @include "roll_back"
+--- @include "open_runs"
+--- @include "forget_expired"
 local run, thread, graph, assistant, lifetime, strategy, if_missing = unpack(ARGV, 1, 7)
 local due = now + tonumber(ARGV[8])
-local resumable, metadata, payload, request_hash, thread_metadata = unpack(ARGV, 9, 13)
+local resumable, metadata, payload, request_hash, thread_metadata, grace_ms = unpack(ARGV, 9, 14)
 local thread_key, events = key('thread', thread), key('events', run)
 
 local known, status = unpack(redis.call('HMGET', KEYS[1], 'request_hash', 'status'))
@@ -38,6 +44,7 @@ if known then
   return { 'id_reused' }
 end
 
+if is_deleting(thread) then return { 'thread_deleting' } end
 local thread_lifetime = redis.call('HGET', thread_key, 'lifetime')
 local exists = thread_lifetime ~= false
 if exists and lifetime ~= 'thread' then return { 'id_taken' } end
@@ -50,6 +57,16 @@ end
 
 if not exists then create_thread(thread_key, thread_metadata, lifetime) end
 promote_due()
+local answer = { 'accepted', now, '' }
+if exists and (strategy == 'interrupt' or strategy == 'rollback') then
+  for _, other in ipairs(open_runs(thread)) do
+    if strategy == 'rollback' then
+      if roll_back(other) then answer[3] = other end
+    elseif cancel_open(other, grace_ms) == 'requested' then
+      answer[#answer + 1] = other
+    end
+  end
+end
 local place = string.format('%012d', redis.call('HINCRBY', thread_key, 'accepted', 1))
 redis.call('HINCRBY', thread_key, 'open', 1)
 redis.call('HSET', thread_key, 'status', 'busy', 'updated_at', now, 'graph_id', graph, 'assistant_id', assistant)
@@ -63,4 +80,5 @@ redis.call('XADD', events, '0-1', 'e', 'enqueued', 'n', 0, 'd', request_hash)
 
 if due > now then redis.call('ZADD', key('delayed'), due, run)
 else line_up(thread, run, graph, due, place) end
-return { 'accepted', now }
+expire_later(thread_key, thread)
+return answer

@@ -4,13 +4,14 @@
   leased, expired  ──▶ ready, with its old place; at the failure that makes `maxFailures`, terminal with `error`
   leased, a cancel overdue  ──▶ terminal
   delayed, due  ──▶ waiting | ready;   lost wake tokens come back
+  a removal that nobody has driven for sweepMs, a thread whose ttl has passed  ──▶ the caller's to go on with
 
   After an outage of Redis no lease could be renewed: the first sweep that finds the last one long ago extends all
   leases and expires none, so that an outage takes no run from its worker.
 
   KEYS  1 leases
   ARGV  1 leaseMs  2 sweepMs  3 maxFailures  4 limit (runs a call)
-  Returns  {requeued, failed, overruled}: lists of run ids
+  Returns  {requeued, failed, overruled: lists of run ids, removals (see include/removal.lua), threads that may expire}
   Holds  I1, I5, I6, I10
 ]]
 --- @include "base"
@@ -38,6 +39,7 @@ local function fail(run, failures)
     answer = '{"__error__":' .. failure .. '}',
     thread_status = 'error',
     error = failure,
+    stale = true,
   })
 end
 
@@ -66,4 +68,9 @@ end
 
 promote_due()
 for _, graph in ipairs(redis.call('SMEMBERS', key('graphs'))) do settle_tokens(graph) end
-return { requeued, failed, overruled }
+
+local removals = redis.call('ZRANGEBYSCORE', key('removals'), '-inf', now - sweep_ms, 'LIMIT', 0, limit)
+-- Others that sweep now leave them to this caller.
+for _, removal in ipairs(removals) do redis.call('ZADD', key('removals'), now, removal) end
+local expiring = redis.call('ZRANGEBYSCORE', key('expiring'), '-inf', now, 'LIMIT', 0, limit)
+return { requeued, failed, overruled, removals, expiring }

@@ -1,29 +1,31 @@
 --[[ The one place where a run becomes terminal. It may be in any state before.
   Its last event, `end`, carries what wait and join answer, so a run that leaves no record still answers while its
   events are kept. ]]
+--- @include "settle"
 local RECORD_MS = 7 * 24 * 3600 * 1000
 local RESUMABLE_EVENTS_MS = 3600 * 1000
 local EVENTS_MS = 5 * 60 * 1000
 
 --[[ run: id; fields: its hash, as HMGET of `end_fields`; events: not yet stored ones, before `end`
   outcome: {status, answer (JSON), by (the owner, when it ends its run itself), error (JSON or nil),
-            thread_status (nil: as before this run), values, interrupts (JSON; nil: unchanged)} ]]
+            thread_status (nil: as before this run), values, interrupts (JSON; nil: unchanged),
+            stale (true: the run had begun, and nobody told what state it left)} ]]
 local end_fields = { 'thread_id', 'graph_id', 'last', 'owner', 'place', 'lifetime', 'resumable' }
 
-local function end_run(run, fields, events, outcome)
-  local thread, graph, last, owner, place, lifetime, resumable = unpack(fields)
-  local run_key, thread_key = key('run', run), key('thread', thread)
-
+local function append_end(run, fields, events, outcome)
+  local thread, _, last, owner, _, _, resumable = unpack(fields)
   local before = #events > 0 and events[#events][1] or last
   events[#events + 1] = { event_after(before, 1), 'end', outcome.answer, 's', outcome.status }
   append_events(thread, run, owner == '' and '-' or owner, last, events)
-
-  redis.call('ZREM', key('leases'), run)
-  redis.call('ZREM', key('cancels'), run)
-  redis.call('ZREM', key('delayed'), run)
-  redis.call('ZREM', key('ready', graph), run)
-  redis.call('ZREM', key('waiting', thread), place .. ':' .. run)
   redis.call('PEXPIRE', key('events', run), resumable == '1' and RESUMABLE_EVENTS_MS or EVENTS_MS)
+end
+
+local function end_run(run, fields, events, outcome)
+  local thread, graph, _, _, place, lifetime = unpack(fields)
+  local run_key, thread_key = key('run', run), key('thread', thread)
+
+  append_end(run, fields, events, outcome)
+  leave_queues(run, thread, graph, place)
 
   if lifetime == 'delete' then
     redis.call('DEL', run_key, thread_key, key('runs', thread))
@@ -37,9 +39,11 @@ local function end_run(run, fields, events, outcome)
   if outcome.thread_status then redis.call('HSET', thread_key, 'settled', outcome.thread_status) end
   if outcome.values then
     redis.call('HSET', thread_key, 'values', outcome.values, 'interrupts', outcome.interrupts, 'state_updated_at', now)
+    redis.call('HDEL', thread_key, 'stale')
+  elseif outcome.stale then
+    redis.call('HSET', thread_key, 'stale', '1')
   end
   if redis.call('HGET', thread_key, 'active') == run then promote_next(thread) end
-  local open = redis.call('HINCRBY', thread_key, 'open', -1)
-  local status = open > 0 and 'busy' or redis.call('HGET', thread_key, 'settled')
-  redis.call('HSET', thread_key, 'status', status, 'updated_at', now)
+  redis.call('HINCRBY', thread_key, 'open', -1)
+  settle_status(thread_key)
 end

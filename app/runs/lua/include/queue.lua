@@ -59,3 +59,12 @@ local function promote_next(thread)
   redis.call('HSET', thread_key, 'active', run)
   make_ready(run, redis.call('HGET', key('run', run), 'graph_id'), first[2])
 end
+
+-- A run leaves the queue that it is in, whichever that is.
+local function leave_queues(run, thread, graph, place)
+  redis.call('ZREM', key('leases'), run)
+  redis.call('ZREM', key('cancels'), run)
+  redis.call('ZREM', key('delayed'), run)
+  redis.call('ZREM', key('ready', graph), run)
+  redis.call('ZREM', key('waiting', thread), place .. ':' .. run)
+end

@@ -1,0 +1,129 @@
+/**
+ * Takes away what a deleted thread, a removed run or a thread's ttl has left, in steps of bounded length. What is removed
+ * was fenced before (`runs/lua/include/removal.lua`), so nobody writes to it meanwhile. Every step may be repeated: where
+ * this process dies, the sweep of any other begins again.
+ */
+import { randomUUID } from "node:crypto";
+import type { Redis } from "../redis/connect.js";
+import type { Keys } from "../redis/partitions.js";
+import { loadScript } from "../redis/scripts.js";
+import { runScriptFolder, scripts as runScripts } from "../runs/scripts.js";
+import type { Removal, RemovalSteps } from "../runs/types.js";
+
+const load = (name: string) => loadScript(new URL("./lua/", import.meta.url), name, runScriptFolder);
+export const removalScripts = {
+  deleteRun: load("delete_run"),
+  undoRun: load("undo_run"),
+  deleteHistory: load("delete_history"),
+  keepNewest: load("keep_newest"),
+  dropBlobs: load("drop_blobs"),
+};
+
+/** Runs, checkpoints, values a step: a few milliseconds of Redis's time. */
+const RUNS_A_STEP = 50;
+const CHECKPOINTS_A_STEP = 100;
+const BLOBS_A_STEP = 50;
+
+export class Removals implements RemovalSteps {
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+  ) {}
+
+  /** Begins a removal that was fenced, or joins this process's that is under way. */
+  remove({ threadId, what }: Removal): Promise<void> {
+    const name = `${threadId}:${what ?? ""}`;
+    const removing = this.#underWay.get(name) ?? this.#begin({ threadId, what });
+    this.#underWay.set(name, removing);
+    const forget = () => this.#underWay.delete(name);
+    removing.then(forget, forget);
+    return removing;
+  }
+
+  /** Deletes a thread with all that it has. @returns false when there is no such thread */
+  async deleteThread(threadId: string): Promise<boolean> {
+    const found = await this.#deleteRuns(threadId, { onlyExpired: false });
+    if (found) await this.remove({ threadId, what: undefined });
+    return found;
+  }
+
+  /** Rolls an open run back, or deletes an ended one. @returns false when there is no such run */
+  async deleteRun(threadId: string, runId: string): Promise<boolean> {
+    const { redis, keys } = this;
+    const answer = await removalScripts.deleteRun.run(redis, keys.of(threadId, "run", runId), runId, threadId);
+    await redis.unlink(keys.of(runId, "request", runId));
+    if (answer === "removing") await this.remove({ threadId, what: runId });
+    return answer !== "missing";
+  }
+
+  async expire(threadId: string): Promise<void> {
+    const prunes = await runScripts.pruneThread.run(this.redis, this.#key("thread", threadId), threadId);
+    if (prunes === 1) await this.remove({ threadId, what: "keep_latest" });
+    else if (await this.#deleteRuns(threadId, { onlyExpired: true })) await this.remove({ threadId, what: undefined });
+  }
+
+  async #begin({ threadId, what }: Removal): Promise<void> {
+    if (what === undefined) return await this.#deleteRest(threadId);
+    if (what === "keep_latest") await this.#keepNewest(threadId);
+    else await this.#undoRun(threadId, what);
+    await runScripts.removed.run(this.redis, this.#removals(threadId), threadId, what);
+  }
+
+  /** The first step fences. @returns false for a thread that is not there, or is not to be deleted */
+  async #deleteRuns(threadId: string, { onlyExpired }: { onlyExpired: boolean }): Promise<boolean> {
+    const { redis, keys } = this;
+    const args = [threadId, RUNS_A_STEP, onlyExpired ? "1" : ""];
+    for (;;) {
+      const answer = await runScripts.deleteThread.run(redis, this.#key("thread", threadId), ...args);
+      const [word, ...runIds] = answer as [word: "missing" | "kept" | "more" | "gone", ...string[]];
+      // The ids that clients gave are kept apart, each in a partition of its own.
+      await Promise.all(runIds.map((runId) => redis.unlink(keys.of(runId, "request", runId))));
+      if (word !== "more") return word === "gone";
+    }
+  }
+
+  async #deleteRest(threadId: string): Promise<void> {
+    await this.#deleteRuns(threadId, { onlyExpired: false });
+    const history = this.#key("history", threadId);
+    while ((await removalScripts.deleteHistory.run(this.redis, history, threadId, CHECKPOINTS_A_STEP)) === 1);
+    await runScripts.forgetThread.run(this.redis, this.#removals(threadId), threadId);
+  }
+
+  async #undoRun(threadId: string, runId: string): Promise<void> {
+    const history = this.#key("history", threadId);
+    let from = "-";
+    do {
+      const step = [threadId, threadId, runId, from, CHECKPOINTS_A_STEP];
+      from = (await removalScripts.undoRun.run(this.redis, history, ...step)) as string;
+    } while (from !== "");
+  }
+
+  async #keepNewest(threadId: string): Promise<void> {
+    const history = this.#key("history", threadId);
+    const pass = randomUUID();
+    let from = "-";
+    let keepsAll = 0;
+    do {
+      const step = [threadId, threadId, pass, from, CHECKPOINTS_A_STEP];
+      const [next, whole] = (await removalScripts.keepNewest.run(this.redis, history, ...step)) as [string, number];
+      from = next;
+      keepsAll ||= whole;
+    } while (from !== "");
+    if (keepsAll === 1) return;
+    let cursor = "0";
+    do {
+      const step = [threadId, threadId, pass, cursor, BLOBS_A_STEP];
+      cursor = (await removalScripts.dropBlobs.run(this.redis, history, ...step)) as string;
+    } while (cursor !== "0");
+  }
+
+  #key(kind: string, threadId: string): string {
+    return this.keys.of(threadId, kind, threadId);
+  }
+
+  #removals(threadId: string): string {
+    return this.keys.of(threadId, "removals");
+  }
+}

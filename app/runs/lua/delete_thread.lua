@@ -1,0 +1,60 @@
+#!lua flags=allow-oom
+--[[ delete_thread: a thread goes, with up to `limit` of its runs a call.      delayed | waiting | ready | leased | terminal ──▶ gone
+
+  The first call takes the thread's hash away, so that nothing can be claimed, accepted or written any more. Open runs end
+  for their followers, and their owners are told that they are lost.
+
+  KEYS  1 thread
+  ARGV  1 thread id  2 limit (runs)
+        3 `1`: only a thread that has been idle for longer than its ttl, whose strategy is `delete`
+  Returns  {'missing'} | {'kept'} (it is not to expire now) | {'more' or 'gone', ids of the runs that went…}
+  Holds  I8, I9
+]]
+--- @include "base"
+--- @include "events"
+--- @include "queue"
+--- @include "thread"
+--- @include "removal"
+--- @include "expired"
+local thread, limit, only_expired = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local exists = redis.call('EXISTS', KEYS[1]) == 1
+if not exists and not is_deleting(thread) then
+  redis.call('ZREM', key('expiring'), thread)
+  return { 'missing' }
+end
+if exists and only_expired and not expired(KEYS[1], thread, 'delete') then return { 'kept' } end
+
+local removing = key('removing', thread)
+if exists then
+  local active = redis.call('HGET', KEYS[1], 'active')
+  if active and active ~= '' then redis.call('ZREM', key('removals'), thread .. ':' .. active) end
+  redis.call('RENAME', KEYS[1], removing)
+  redis.call('ZREM', key('expiring'), thread)
+end
+redis.call('ZADD', key('removals'), now, thread)
+
+-- Without `append_events`, which would count in the thread's hash, and whose stream is not kept.
+local function tell_end(run, owner, last)
+  local id = event_after(last, 1)
+  local number = redis.call('HINCRBY', removing, 'seq', 1)
+  redis.call('SPUBLISH', key('follow', thread), run .. ' ' .. (owner == '' and '-' or owner) .. ' ' .. last .. ' ' .. id ..
+    '\n' .. id .. '\n' .. number .. '\nend\n{}')
+end
+
+local answer = { 'gone' }
+local members = redis.call('ZRANGE', key('runs', thread), 0, limit - 1)
+for _, member in ipairs(members) do
+  local run = string.match(member, ':(.*)$')
+  local status, graph, owner, last, place = unpack(redis.call('HMGET', key('run', run), 'status', 'graph_id', 'owner', 'last', 'place'))
+  if status == 'pending' or status == 'running' then
+    tell_owner('lost', owner)
+    tell_end(run, owner, last)
+    leave_queues(run, thread, graph, place)
+    settle_tokens(graph)
+  end
+  redis.call('UNLINK', key('run', run), key('events', run))
+  redis.call('ZREM', key('runs', thread), member)
+  answer[#answer + 1] = run
+end
+if redis.call('EXISTS', key('runs', thread)) == 1 then answer[1] = 'more' else redis.call('UNLINK', key('waiting', thread)) end
+return answer
