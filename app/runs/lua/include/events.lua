@@ -5,6 +5,30 @@
   output buffer and lose its connection. ]]
 local INLINE_BYTES = 65536
 
+--[[ What a run keeps of its events; beyond it the oldest go, an eighth at a time, so that it is done once for some
+  hundred appends. `bytes` in the run's hash counts them; of events of a release that did not count them it knows nothing.
+  `0-1` stays: enqueue knows the request by it. Whoever holds an id tells by its successor whether something is missing:
+  `a-s` is followed by `a-(s+1)`, or by the `b-0` of a later attempt. So what is left never begins with an `x-0`, which
+  would follow on anything. ]]
+local KEPT_BYTES = 8 * 1024 * 1024
+local ENTRY_BYTES = 32
+local TRIMMED_AT_ONCE = 100
+
+local function trim_events(stream, newest, bytes)
+  local enough = KEPT_BYTES * 7 / 8
+  while true do
+    local oldest, gone = redis.call('XRANGE', stream, '(0-1', '+', 'COUNT', TRIMMED_AT_ONCE), {}
+    for _, entry in ipairs(oldest) do
+      local id, fields = entry[1], entry[2]
+      if id == newest or (bytes <= enough and not string.find(id, '%-0$')) then break end
+      gone[#gone + 1] = id
+      bytes = bytes - #fields[2] - #fields[6] - ENTRY_BYTES
+    end
+    if #gone > 0 then redis.call('XDEL', stream, unpack(gone)) end
+    if #gone < TRIMMED_AT_ONCE then return math.max(0, bytes) end
+  end
+end
+
 local function event_after(last, steps)
   local attempt, seq = string.match(last, '^(%d+)-(%d+)$')
   return attempt .. '-' .. (tonumber(seq) + steps)
@@ -14,14 +38,20 @@ end
 local function append_events(thread, run, owner, last, events)
   local stream = key('events', run)
   local numbered = redis.call('HINCRBY', key('thread', thread), 'seq', #events) - #events
-  local lines, bytes = {}, 0
+  local lines, bytes, stored = {}, 0, 0
   for index, event in ipairs(events) do
     redis.call('XADD', stream, event[1], 'e', event[2], 'n', numbered + index, 'd', event[3], unpack(event, 4))
     lines[#lines + 1] = event[1] .. '\n' .. (numbered + index) .. '\n' .. event[2] .. '\n' .. event[3]
     bytes = bytes + #event[3]
+    stored = stored + #event[2] + #event[3] + ENTRY_BYTES
   end
   local newest = events[#events][1]
   redis.call('HSET', key('run', run), 'last', newest, 'updated_at', now)
+  local kept = redis.call('HINCRBY', key('run', run), 'bytes', stored)
+  -- The first event of an attempt is small, and could be left as the only one.
+  if kept > KEPT_BYTES and not string.find(newest, '%-0$') then
+    redis.call('HSET', key('run', run), 'bytes', trim_events(stream, newest, kept))
+  end
   local message = run .. ' ' .. owner .. ' ' .. last .. ' ' .. newest
   if bytes <= INLINE_BYTES then message = message .. '\n' .. table.concat(lines, '\n') end
   redis.call('SPUBLISH', key('follow', thread), message)
