@@ -7,9 +7,14 @@ export const ENQUEUED: EventId = "0-1";
 /** The last event of every run. */
 export const END = "end";
 
+/** Who writes the end of a run that nobody holds. */
+const NO_OWNER = "-";
+
 /** What was published: the events between two ids of a run, or only those ids when they are too long to publish. */
 export interface EventMessage {
   runId: string;
+  /** Nonce of the claim that wrote them; undefined when it was no owner who did. */
+  owner: string | undefined;
   previous: EventId;
   last: EventId;
   events: RunEvent[] | undefined;
@@ -17,14 +22,15 @@ export interface EventMessage {
 
 export function parseMessage(message: string): EventMessage {
   const lines = message.split("\n");
-  const [runId = "", _owner, previous = "", last = ""] = (lines[0] ?? "").split(" ");
-  if (lines.length === 1) return { runId, previous, last, events: undefined };
+  const [runId = "", nonce, previous = "", last = ""] = (lines[0] ?? "").split(" ");
+  const owner = nonce === NO_OWNER ? undefined : nonce;
+  if (lines.length === 1) return { runId, owner, previous, last, events: undefined };
   const events: RunEvent[] = [];
   for (let line = 1; line + 3 < lines.length; line += 4) {
     const [id = "", threadSeq = "", event = "", data = ""] = lines.slice(line, line + 4);
     events.push({ id, threadSeq: Number(threadSeq), event, data });
   }
-  return { runId, previous, last, events };
+  return { runId, owner, previous, last, events };
 }
 
 /** @param entry `[id, [field, value, …]]` as XRANGE answers, fields in the order in which the scripts write them */
@@ -36,6 +42,26 @@ const EVENT_ID = /^(\d{1,15})-(\d{1,15})$/;
 
 export function isEventId(text: string): text is EventId {
   return EVENT_ID.test(text);
+}
+
+export function attemptOf(id: EventId): number {
+  return Number(id.split("-", 1)[0]);
+}
+
+/**
+ * Whether nothing can be missing between two ids: within an attempt they count up, and where the next attempt begins the
+ * one before it may have ended anywhere. (A stream that was trimmed never begins with the first event of an attempt.)
+ */
+export function isNext(id: EventId, previous: EventId): boolean {
+  const [attempt = 0, seq = 0] = id.split("-").map(Number);
+  const [attemptBefore = 0, seqBefore = 0] = previous.split("-").map(Number);
+  return attempt === attemptBefore ? seq === seqBefore + 1 : attempt > attemptBefore && seq === 0;
+}
+
+/** The id before one that is not the first of its attempt. */
+export function idBefore(id: EventId): EventId {
+  const [attempt = 0, seq = 0] = id.split("-").map(Number);
+  return `${attempt}-${seq - 1}`;
 }
 
 /** Order of ids: by attempt, then by seq. Negative when `a` comes before `b`. */

@@ -5,10 +5,12 @@
  * that continues it is delivered as it comes, any other tells of a gap, and the gap is read from the stream. So a lost
  * message, a reconnection or a burst that a slow reader can't take need no handling of their own: the follow is *behind*
  * and reads, in pages, as fast as its reader pulls. What it holds in memory is bounded.
+ *
+ * Where the stream can't continue what was delivered (the oldest events went, or a failover lost the newest) the follow
+ * has *lost* its place: it tells the run's attempt and its current state, and goes on with what comes from then on.
  */
-import type { Redis } from "../redis/connect.js";
-import type { Keys } from "../redis/partitions.js";
-import { compareIds, END, ENQUEUED, type EventMessage, parseEntry } from "./events.js";
+import { attemptOf, compareIds, END, ENQUEUED, type EventMessage, idBefore, isNext } from "./events.js";
+import { PAGE_EVENTS, type StreamSource } from "./streamSource.js";
 import { type EventId, type RunEvent, RunRefused } from "./types.js";
 
 /** Batches of events in order, without gap or repetition; ends by itself after `end`. `close` frees it at once. */
@@ -22,108 +24,113 @@ export interface Follow extends AsyncIterable<RunEvent[]> {
  */
 export type FollowFrom = "new" | "now" | "start" | { after: EventId };
 
-const PAGE_EVENTS = 200;
+/** JSON of the run's state now; undefined where none is stored, then its newest `values` event tells it. */
+export type CurrentState = () => Promise<string | undefined>;
+
 const HELD_BYTES = 1024 * 1024;
+const NO_ID: EventId = "";
 
-/** What Redis keeps of a run's events. */
-export class StreamSource {
-  readonly #events: string;
-  readonly recordKey: string;
-  readonly #thread: string;
+/** Of a run that was deleted while it was followed. */
+const GONE: RunEvent = { id: NO_ID, threadSeq: 0, event: END, data: "{}" };
 
-  constructor(
-    private readonly redis: Redis,
-    keys: Keys,
-    threadId: string,
-    private readonly runId: string,
-  ) {
-    this.#events = keys.of(threadId, "events", runId);
-    this.recordKey = keys.of(threadId, "run", runId);
-    this.#thread = keys.of(threadId, "thread", threadId);
-  }
-
-  async after(id: EventId): Promise<RunEvent[]> {
-    const entries = await this.redis.xrange(this.#events, `(${id}`, "+", "COUNT", PAGE_EVENTS);
-    return entries.map(parseEntry);
-  }
-
-  async newest(): Promise<RunEvent | undefined> {
-    const [entry] = await this.redis.xrevrange(this.#events, "+", "-", "COUNT", 1);
-    return entry && parseEntry(entry);
-  }
-
-  /**
-   * What the run's record tells when its events are gone: how far they reached, and the end of a run that has ended.
-   * @throws RunRefused when there is no record either
-   */
-  async record(): Promise<{ last: EventId; end: RunEvent | undefined }> {
-    const [last, status, error] = await this.redis.hmget(this.recordKey, "last", "status", "error");
-    if (!last || !status) throw new RunRefused("run_missing", `run ${this.runId} does not exist`);
-    if (status === "pending" || status === "running") return { last, end: undefined };
-    const values = (await this.redis.hget(this.#thread, "values")) ?? "null";
-    const answer = values === "null" ? "{}" : values;
-    return { last, end: { id: last, threadSeq: 0, event: END, data: error ? `{"__error__":${error}}` : answer } };
-  }
+export interface FollowOptions {
+  runId: string;
+  source: StreamSource;
+  /** Without it a lost place is passed over, for those who wait for the end alone. */
+  currentState: CurrentState | undefined;
+  onClosed: () => void;
 }
 
-const latest = (a: EventId, b: EventId) => (compareIds(a, b) > 0 ? a : b);
-
 export class RunFollow implements Follow {
+  readonly runId: string;
+  readonly #source: StreamSource;
+  readonly #currentState: CurrentState | undefined;
+  readonly #onClosed: () => void;
+
   /** The last id delivered, or held to be delivered. */
   #cursor: EventId = ENQUEUED;
   #held: RunEvent[] = [];
   #heldBytes = 0;
   /** The stream has what PubSub did not bring. */
   #behind = false;
+  /** The stream does not go on from the cursor. */
+  #lost = false;
   /** While the stream is read, messages only tell how far it reaches: taking them too would repeat events. */
   #reading = false;
   #announced: EventId = ENQUEUED;
+  /** Who writes the newest attempt that was heard of. */
+  #owner: { attempt: number; nonce: string } | undefined;
   /** The run may not have been accepted yet, so nothing of it may mean just that. */
   #awaited = false;
   #closed = false;
   #wake: () => void = () => {};
 
-  constructor(
-    readonly runId: string,
-    private readonly source: StreamSource,
-    private readonly leave: () => void,
-  ) {}
-
-  get recordKey(): string {
-    return this.source.recordKey;
+  constructor({ runId, source, currentState, onClosed }: FollowOptions) {
+    this.runId = runId;
+    this.#source = source;
+    this.#currentState = currentState;
+    this.#onClosed = onClosed;
   }
 
+  get recordKey(): string {
+    return this.#source.recordKey;
+  }
+
+  get cursor(): EventId {
+    return this.#cursor;
+  }
+
+  /** @throws RunRefused `run_missing` */
   async begin(from: FollowFrom): Promise<void> {
     if (from === "new") {
       this.#awaited = true;
       return;
     }
     this.#reading = true;
-    const newest = await this.source.newest();
-    if (!newest) return await this.#goOnFromRecord();
-    const wanted = from === "start" ? ENQUEUED : from === "now" ? newest.id : latest(from.after, ENQUEUED);
-    const beyond = compareIds(wanted, newest.id) >= 0;
-    if (beyond && newest.event === END) this.#held.push(newest);
-    this.#reached(beyond ? newest.id : wanted, !beyond);
+    const position = await this.#source.position();
+    if (!position) throw new RunRefused("run_missing", `run ${this.runId} does not exist`);
+    const { last, end } = position;
+    const wanted = from === "start" ? ENQUEUED : from === "now" ? last : latest(from.after, ENQUEUED);
+    const ahead = compareIds(last, wanted);
+    if (ahead === 0 && end) this.#held.push(end);
+    // Promised by a Redis that has failed over since.
+    if (ahead < 0) this.#lost = true;
+    this.#reached(wanted, ahead > 0);
   }
 
   receive(message: EventMessage, bytes: number): void {
+    if (message.owner !== undefined) this.#meet(message.owner, attemptOf(message.last));
+    this.#awaited = false;
     if (compareIds(message.last, this.#announced) > 0) this.#announced = message.last;
-    if (this.#reading || this.#behind || compareIds(message.last, this.#cursor) <= 0) return;
-    if (!message.events || message.previous !== this.#cursor || this.#heldBytes + bytes > HELD_BYTES) {
+    if (this.#reading || this.#behind || this.#lost || compareIds(message.last, this.#cursor) <= 0) return;
+    const { events, previous } = message;
+    const continues = previous === this.#cursor && events?.[0] && isNext(events[0].id, previous);
+    if (!continues || this.#heldBytes + bytes > HELD_BYTES) {
       this.fallBehind();
       return;
     }
-    this.#held.push(...message.events);
+    this.#held.push(...events);
     this.#heldBytes += bytes;
     this.#cursor = message.last;
     this.#wake();
   }
 
-  /** @param last the run's last event; null when it has left no record, which a stateless run does at its end */
-  hear(last: EventId | null): void {
-    if (last !== null && compareIds(last, this.#cursor) <= 0) return;
-    if (last !== null && compareIds(last, this.#announced) > 0) this.#announced = last;
+  /**
+   * Takes what the run's record said.
+   * @param last null when it has left no record, which a stateless run does at its end
+   * @param owner the claim that holds it, or nothing
+   * @param asked the cursor when it was asked
+   */
+  hear({ last, owner, asked }: { last: EventId | null; owner: string | null; asked: EventId }): void {
+    if (last === null) {
+      if (!this.#reading) this.fallBehind();
+      return;
+    }
+    this.#awaited = false;
+    if (compareIds(last, asked) < 0 && compareIds(last, this.#cursor) < 0) this.#losePlace();
+    if (owner && this.#owner?.attempt === attemptOf(last)) this.#meet(owner, this.#owner.attempt);
+    if (compareIds(last, this.#cursor) <= 0) return;
+    if (compareIds(last, this.#announced) > 0) this.#announced = last;
     if (!this.#reading) this.fallBehind();
   }
 
@@ -135,7 +142,7 @@ export class RunFollow implements Follow {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.leave();
+    this.#onClosed();
     this.#wake();
   }
 
@@ -151,6 +158,18 @@ export class RunFollow implements Follow {
     }
   }
 
+  /** After an asynchronous failover a claim may be repeated, and its ids with it: the same ids then tell something else. */
+  #meet(nonce: string, attempt: number): void {
+    const known = this.#owner;
+    if (known && attempt <= known.attempt && nonce !== known.nonce) this.#losePlace();
+    this.#owner = { attempt, nonce };
+  }
+
+  #losePlace(): void {
+    this.#lost = true;
+    this.#wake();
+  }
+
   async #next(): Promise<RunEvent[]> {
     if (this.#held.length > 0) {
       const batch = this.#held;
@@ -158,6 +177,7 @@ export class RunFollow implements Follow {
       this.#heldBytes = 0;
       return batch;
     }
+    if (this.#lost) return await this.#resynchronize();
     if (this.#behind) return await this.#readPage();
     await new Promise<void>((wake) => {
       this.#wake = wake;
@@ -166,22 +186,57 @@ export class RunFollow implements Follow {
   }
 
   async #readPage(): Promise<RunEvent[]> {
-    this.#behind = false;
-    this.#reading = true;
-    const page = await this.source.after(this.#cursor);
-    const last = page.at(-1);
-    if (last) this.#reached(last.id, page.length === PAGE_EVENTS);
-    else if (this.#awaited && this.#cursor === ENQUEUED) this.#reached(ENQUEUED, false);
-    // Nothing where something was announced, or after a reconnection: the stream may have gone.
-    else await this.#goOnFromRecord();
-    return page;
+    this.#beginReading();
+    const page = await this.#source.after(this.#cursor);
+    if (page.length === 0) return await this.#findPlace();
+    const events = withoutGap(page, this.#cursor);
+    if (events.length < page.length) this.#lost = true;
+    this.#reached(events.at(-1)?.id ?? this.#cursor, page.length === PAGE_EVENTS);
+    return events;
   }
 
-  async #goOnFromRecord(): Promise<void> {
-    const { last, end } = await this.source.record();
-    if (end) this.#held.push(end);
-    this.#announced = last;
-    this.#reached(latest(last, this.#cursor), false);
+  /** Nothing comes after the cursor, where something was announced or after a reconnection. */
+  async #findPlace(): Promise<RunEvent[]> {
+    const position = await this.#source.position();
+    if (!position && !this.#awaited) return [GONE];
+    const ahead = position ? compareIds(position.last, this.#cursor) : 0;
+    if (ahead < 0 || (ahead > 0 && !position?.kept)) this.#lost = true;
+    this.#reached(this.#cursor, ahead > 0);
+    return ahead === 0 && position?.end ? [position.end] : [];
+  }
+
+  async #resynchronize(): Promise<RunEvent[]> {
+    this.#lost = false;
+    this.#beginReading();
+    const position = await this.#source.position();
+    if (!position) return [GONE];
+    const { last, end } = position;
+    const liveFrom = end ? idBefore(end.id) : last;
+    const events = await this.#tell(liveFrom);
+    if (end) events.push(end);
+    this.#reached(last, false);
+    return events;
+  }
+
+  /**
+   * The place is read before the state, so that the state may be newer than the events that follow, but misses none.
+   * Only the last of these events has an id: a client that is cut before it has it asks again, and is told again.
+   */
+  async #tell(liveFrom: EventId): Promise<RunEvent[]> {
+    if (!this.#currentState) return [];
+    const state = (await this.#currentState()) ?? (await this.#source.newest("values")) ?? "{}";
+    const metadata = JSON.stringify({ run_id: this.runId, attempt: attemptOf(liveFrom) });
+    return [
+      { id: NO_ID, threadSeq: 0, event: "metadata", data: metadata, resync: true },
+      { id: liveFrom, threadSeq: 0, event: "values", data: state, resync: true },
+    ];
+  }
+
+  /** What was announced by now is read, or was lost by a failover. */
+  #beginReading(): void {
+    this.#behind = false;
+    this.#reading = true;
+    this.#announced = ENQUEUED;
   }
 
   #reached(cursor: EventId, more: boolean): void {
@@ -189,4 +244,17 @@ export class RunFollow implements Follow {
     this.#reading = false;
     if (more || compareIds(this.#announced, cursor) > 0) this.#behind = true;
   }
+}
+
+const latest = (a: EventId, b: EventId) => (compareIds(a, b) > 0 ? a : b);
+
+/** The events up to the first that is missing. */
+function withoutGap(events: RunEvent[], cursor: EventId): RunEvent[] {
+  let previous = cursor;
+  const gap = events.findIndex(({ id }) => {
+    const continues = isNext(id, previous);
+    previous = id;
+    return !continues;
+  });
+  return gap < 0 ? events : events.slice(0, gap);
 }

@@ -8,8 +8,8 @@
 import type { Redis } from "../redis/connect.js";
 import { type Keys, partitionOf } from "../redis/partitions.js";
 import { parseMessage } from "./events.js";
-import { type Follow, type FollowFrom, RunFollow, StreamSource } from "./follow.js";
-import type { EventId } from "./types.js";
+import { type CurrentState, type Follow, type FollowFrom, RunFollow } from "./follow.js";
+import { StreamSource } from "./streamSource.js";
 
 const CHECK_MS = 5_000;
 
@@ -46,10 +46,15 @@ export class Followers {
   }
 
   /** Resolves once subscribed. @throws RunRefused `run_missing` */
-  async follow(threadId: string, runId: string, from: FollowFrom): Promise<Follow> {
+  async follow(threadId: string, runId: string, from: FollowFrom, currentState?: CurrentState): Promise<Follow> {
     const name = this.keys.of(threadId, "follow", threadId);
     const source = new StreamSource(this.commands, this.keys, threadId, runId);
-    const follow: RunFollow = new RunFollow(runId, source, () => this.#leave(name, follow));
+    const follow: RunFollow = new RunFollow({
+      runId,
+      source,
+      currentState,
+      onClosed: () => this.#leave(name, follow),
+    });
     const channel = this.#channels.get(name) ?? this.#open(name, threadId);
     channel.follows.add(follow);
     try {
@@ -87,13 +92,16 @@ export class Followers {
     for (const follow of channel.follows) if (follow.runId === message.runId) follow.receive(message, text.length);
   }
 
-  /** After a reconnection: what was published meanwhile is read from the streams. */
+  /** After a reconnection, to the same Redis or to the one that took its place: what was published is in the streams. */
   #resubscribe(): void {
     for (const [name, channel] of this.#channels) {
       channel.subscribed = this.subscriber.ssubscribe(name);
       channel.subscribed.then(
-        () => {
-          for (const follow of channel.follows) follow.fallBehind();
+        async () => {
+          const follows = [...channel.follows];
+          // Whoever holds the run may be another now, under ids that look the same.
+          await this.#checkTogether(follows).catch(() => {});
+          for (const follow of follows) follow.fallBehind();
         },
         () => {}, // the connection went again; the next `ready` comes here again
       );
@@ -110,11 +118,14 @@ export class Followers {
 
   async #checkTogether(follows: RunFollow[]): Promise<void> {
     const pipeline = this.commands.pipeline();
-    for (const { recordKey } of follows) pipeline.hget(recordKey, "last");
+    for (const { recordKey } of follows) pipeline.hmget(recordKey, "last", "owner");
+    const asked = follows.map(({ cursor }) => cursor);
     const answers = (await pipeline.exec()) ?? [];
     for (const [at, follow] of follows.entries()) {
-      const [error, last] = answers[at] ?? [new Error("no answer from Redis")];
-      if (!error) follow.hear(last as EventId | null);
+      const [error, fields] = answers[at] ?? [new Error("no answer from Redis")];
+      if (error) continue;
+      const [last = null, owner = null] = fields as (string | null)[];
+      follow.hear({ last, owner, asked: asked[at] ?? follow.cursor });
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Redis } from "../redis/connect.js";
 import { type Keys, PARTITIONS } from "../redis/partitions.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
-import type { Follow, FollowFrom } from "./follow.js";
+import type { CurrentState, Follow, FollowFrom } from "./follow.js";
 import { Followers } from "./followers.js";
 import { scripts } from "./scripts.js";
 import {
@@ -221,9 +221,13 @@ export class Runs {
     );
   }
 
-  /** Resolves once subscribed: what is published from then on is not missed. @throws RunRefused `run_missing` */
-  follow(threadId: string, runId: string, from: FollowFrom): Promise<Follow> {
-    return this.#followers.follow(threadId, runId, from);
+  /**
+   * Resolves once subscribed: what is published from then on is not missed.
+   * @param currentState what a client is told whose place in the stream is gone
+   * @throws RunRefused `run_missing`
+   */
+  follow(threadId: string, runId: string, from: FollowFrom, currentState?: CurrentState): Promise<Follow> {
+    return this.#followers.follow(threadId, runId, from, currentState);
   }
 
   /** Stops its timers; cancels that they stood for are left to the sweeps. */

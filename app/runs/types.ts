@@ -34,6 +34,8 @@ export interface RunEvent {
   event: string;
   /** JSON, passed on as it is. Of `end`: what wait and join answer. */
   data: string;
+  /** Tells where the run is to a client whose place in the stream is gone: sent whatever it asked for. */
+  resync?: true;
 }
 
 /** Of a command's `goto`: a node, or a node with an input of its own. */

@@ -134,19 +134,25 @@ describe("a stream that is gone", () => {
     const { run, follow, claimed } = await followed();
     follow.close();
     await core.redis.del(core.keys.of(run.threadId, "events", run.runId));
-    const joined = collect(await core.runs.follow(run.threadId, run.runId, "start"));
+    const state = async () => '{"steps":0}';
+    const joined = (await core.runs.follow(run.threadId, run.runId, "start", state))[Symbol.asyncIterator]();
+    expect(await joined.next()).toMatchObject({ value: [{ event: "metadata" }, { data: '{"steps":0}' }] });
     await core.attempts.append(claimed, 1, numbered(1, 1));
-    await core.attempts.finish(claimed, success, 2, []);
-    expect(ids(await joined)).toEqual(["1-1", "1-2"]);
+    expect(await joined.next()).toMatchObject({ value: [{ id: "1-1" }] });
+    await joined.return?.();
   });
 
-  test("of a run that left nothing it ends with a refusal", async () => {
-    const { follow, claimed } = await followed();
+  test("of a run that was deleted it ends, and who comes later is refused", async () => {
+    const { run, follow, claimed } = await followed();
     const reader = follow[Symbol.asyncIterator]();
     await reader.next();
     await core.admin.flushall();
     await core.admin.call("CLIENT", "KILL", "TYPE", "pubsub");
-    await expect(reader.next()).rejects.toMatchObject({ reason: "run_missing" });
+    expect(await reader.next()).toMatchObject({ value: [{ event: "end", id: "" }] });
+    expect((await reader.next()).done).toBe(true);
+    await expect(core.runs.follow(run.threadId, run.runId, { after: "1-0" })).rejects.toMatchObject({
+      reason: "run_missing",
+    });
     expect(await core.attempts.append(claimed, 1, numbered(1, 1))).toBe("lost");
   });
 });
