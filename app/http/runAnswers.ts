@@ -4,7 +4,7 @@
  */
 import type { Response } from "express";
 import { END } from "../runs/events.js";
-import type { Follow, FollowFrom } from "../runs/follow.js";
+import type { CurrentState, Follow, FollowFrom } from "../runs/follow.js";
 import type { Runs } from "../runs/runs.js";
 import { type NewRun, type Run, RunRefused } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
@@ -36,15 +36,23 @@ export interface JoinOptions {
   search: string;
 }
 
+export interface RunAnswersDeps {
+  runs: RunsCore;
+  /** JSON of a thread's values; undefined when it has no checkpoint. */
+  currentValues: (threadId: string) => Promise<string | undefined>;
+  open: OpenAnswers;
+  log: Log;
+}
+
 export class RunAnswers {
-  constructor(private readonly deps: { runs: RunsCore; open: OpenAnswers; log: Log }) {}
+  constructor(private readonly deps: RunAnswersDeps) {}
 
   async background(run: NewRun): Promise<Reply> {
     return reply(toRunShape(await this.deps.runs.enqueue(run)), { "Content-Location": contentLocation(run) });
   }
 
   async stream(run: NewRun, response: Response, cancelOnDisconnect: boolean): Promise<undefined> {
-    const follow = await this.#launch(run, response);
+    const follow = await this.#launch(run, response, this.#stateOf(run));
     // A client that reconnects to another server still means what it asked for here.
     const search = cancelOnDisconnect ? "?cancel_on_disconnect=1" : "";
     const headers = { "Content-Location": contentLocation(run), Location: `${runPath(run)}/stream${search}` };
@@ -68,7 +76,7 @@ export class RunAnswers {
     const run = await this.#find(id);
     // Of a run without a record only the events are left; whoever joins it can want nothing else.
     const resumable = run ? run.payload.stream_resumable === true : true;
-    const follow = await this.#follow(id, joinsFrom(lastEventId, resumable));
+    const follow = await this.#follow(id, joinsFrom(lastEventId, resumable), this.#stateOf(id));
     const headers = { "Content-Location": contentLocation(id), Location: `${runPath(id)}/stream${search}` };
     const answer = this.deps.open.begin(response, {
       headers: { ...SSE_HEADERS, ...headers },
@@ -117,8 +125,8 @@ export class RunAnswers {
    * The subscriber's connection waits for Redis, however long it is away; a request doesn't.
    * @throws HttpError 503
    */
-  async #follow({ threadId, runId }: RunId, from: FollowFrom): Promise<Follow> {
-    const following = this.deps.runs.follow(threadId, runId, from);
+  async #follow({ threadId, runId }: RunId, from: FollowFrom, currentState?: CurrentState): Promise<Follow> {
+    const following = this.deps.runs.follow(threadId, runId, from, currentState);
     let limit: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_resolve, reject) => {
       limit = setTimeout(() => {
@@ -129,8 +137,8 @@ export class RunAnswers {
     return Promise.race([following, tooLate]).finally(() => clearTimeout(limit));
   }
 
-  async #launch(run: NewRun, response: Response): Promise<Follow> {
-    const follow = await this.#follow(run, "new");
+  async #launch(run: NewRun, response: Response, currentState?: CurrentState): Promise<Follow> {
+    const follow = await this.#follow(run, "new", currentState);
     if (response.destroyed) {
       // It waited for Redis and left: it will ask again, and one run is enough.
       follow.close();
@@ -146,7 +154,15 @@ export class RunAnswers {
     if (accepted.status === "pending" && accepted.attempt === 0) return follow;
     // The same request had come before: its run has a past, which a follow of a new run doesn't read.
     follow.close();
-    return this.#follow(run, "start");
+    return this.#follow(run, "start", currentState);
+  }
+
+  /** A graph that can't tell its state leaves it to the run's newest `values` event. */
+  #stateOf({ threadId, runId }: RunId): CurrentState {
+    return async () => {
+      this.deps.log.info({ event: "resync", threadId, runId }, "a client's place in the stream is gone");
+      return await this.deps.currentValues(threadId);
+    };
   }
 
   async #send(follow: Follow, answer: OpenAnswer, wanted: Wanted): Promise<void> {

@@ -77,10 +77,17 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
 
   const registry = new OpenAPIRegistry();
   const resource = createResource(app, registry, settings.maxBodyBytes);
-  const answers = new RunAnswers({ runs, open, log });
+  const states = createThreadStates({ graphs, checkpointer });
+  const currentValues = async (threadId: string) => {
+    const thread = await threads.get(threadId);
+    const newest = thread && (await states.newest(thread));
+    // `null` is a thread without a checkpoint.
+    return newest?.valuesJson === "null" ? undefined : newest?.valuesJson;
+  };
+  const answers = new RunAnswers({ runs, currentValues, open, log });
   systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion: graphs.runtime.version });
   assistantRoutes(resource, assistants);
-  threadRoutes(resource, { threads, removals, states: createThreadStates({ graphs, checkpointer }) });
+  threadRoutes(resource, { threads, removals, states });
   runRoutes(resource, { runs, threads, removals, assistants, answers });
   statelessRunRoutes(resource, { assistants, answers });
   resource.refuseOtherMethods();

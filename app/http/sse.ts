@@ -45,12 +45,16 @@ function modeOf(event: string): string {
   return event.startsWith("messages/") ? "messages" : event;
 }
 
-/** The wanted events as one text. What the `end` event holds is for wait and join; streams say `null`. */
+/**
+ * The wanted events as one text, and those of a resync: a client that is not told the state goes on with a gap. What the
+ * `end` event holds is for wait and join; streams say `null`.
+ */
 export function frame(events: readonly RunEvent[], wanted: Wanted): string {
   let text = "";
-  for (const { id, event, data } of events) {
-    if (!wanted(event)) continue;
-    text += `event: ${oneLine(event)}\ndata: ${event === END ? "null" : data}\nid: ${oneLine(id)}\n\n`;
+  for (const { id, event, data, resync } of events) {
+    if (!resync && !wanted(event)) continue;
+    const place = id === "" ? "" : `id: ${oneLine(id)}\n`;
+    text += `event: ${oneLine(event)}\ndata: ${event === END ? "null" : data}\n${place}\n`;
   }
   return text;
 }

@@ -23,7 +23,7 @@ export interface HistoryPage {
   checkpoint?: CheckpointChoice | undefined;
 }
 
-/** What thread routes ask for, as JSON text. */
+/** What thread routes and streams ask for, as JSON text. */
 export interface ThreadStates {
   /** @throws HttpError 404 when the wanted checkpoint does not exist */
   state(thread: ThreadRecord, wanted: CheckpointChoice, options: { subgraphs: boolean }): Promise<string>;
