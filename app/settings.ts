@@ -18,6 +18,13 @@ const count = (least: number, most: number) =>
     .regex(/^\d+$/, "must be a whole number")
     .transform(Number)
     .pipe(z.number().min(least, `must be at least ${least}`).max(most, `must be at most ${most}`));
+/** Durations of seconds that may be scaled down to a part of one. */
+const seconds = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, "must be a number of seconds")
+    .transform(Number)
+    .pipe(z.number().min(least, `must be at least ${least}`).max(most, `must be at most ${most}`));
 const flag = z.enum(["true", "false"], "must be true or false").transform((value) => value === "true");
 const list = z.string().transform((value) =>
   value
@@ -43,8 +50,12 @@ const Environment = z.object({
   MAX_FAILURES: count(1, 100).default(3),
   RUN_TIMEOUT_SECONDS: count(1, 604_800).default(86_400),
   DRAIN_SECONDS: count(0, 3600).default(100),
+  BLOCKED_LOOP_SECONDS: seconds(0.5, 3600).default(60),
+  ABANDONED_NODE_SECONDS: seconds(0.1, 3600).default(60),
+  OUTAGE_SECONDS: seconds(0.5, 86_400).default(90),
   PROTECT_MINUTES: count(1, 2880).default(30),
   ECS_AGENT_URI: text.optional(),
+  ECS_CONTAINER_METADATA_URI_V4: text.optional(),
   STACK_NAME: text.default("local"),
   LOG_ERROR_MESSAGES: flag.default(false),
   SSE_HEARTBEAT_MS: count(100, 60_000).default(5_000),
@@ -112,8 +123,12 @@ export function readSettings(environment: Record<string, string | undefined>) {
     maxFailures: value.MAX_FAILURES,
     runTimeoutSeconds: value.RUN_TIMEOUT_SECONDS,
     drainSeconds: value.DRAIN_SECONDS,
+    blockedLoopSeconds: value.BLOCKED_LOOP_SECONDS,
+    abandonedNodeSeconds: value.ABANDONED_NODE_SECONDS,
+    outageSeconds: value.OUTAGE_SECONDS,
     protectMinutes: value.PROTECT_MINUTES,
     ecsAgentUri: value.ECS_AGENT_URI,
+    ecsMetadataUri: value.ECS_CONTAINER_METADATA_URI_V4,
     stackName: value.STACK_NAME,
     logErrorMessages: value.LOG_ERROR_MESSAGES,
     sseHeartbeatMs: value.SSE_HEARTBEAT_MS,
