@@ -99,8 +99,12 @@ export class Attempts {
     return (await scripts.release.run(this.redis, key, run.runId, run.threadId, run.owner)) as "released";
   }
 
-  /** Renews the leases of all runs held, one call a partition. */
-  async heartbeat(partition: number, runs: ClaimedRun[], leaseMs: number): Promise<Attention[]> {
+  /** Renews the leases of all runs held, one call a partition. @param leaseMs 0 gives them up to the next sweep */
+  async heartbeat(
+    partition: number,
+    runs: Pick<ClaimedRun, "runId" | "owner">[],
+    leaseMs: number,
+  ): Promise<Attention[]> {
     const held = runs.flatMap((run) => [run.runId, run.owner]);
     const words = (await scripts.heartbeat.run(
       this.redis,
@@ -114,7 +118,12 @@ export class Attempts {
     return attention;
   }
 
-  #key(run: ClaimedRun): string {
+  /** Ends a cancelled run that its owner's main thread does not end. */
+  async overrule(run: Pick<ClaimedRun, "runId" | "threadId">): Promise<"ended" | "not_needed"> {
+    return (await scripts.overrule.run(this.redis, this.#key(run), run.runId)) as "ended";
+  }
+
+  #key(run: Pick<ClaimedRun, "runId" | "threadId">): string {
     return this.keys.of(run.threadId, "run", run.runId);
   }
 }

@@ -6,15 +6,16 @@ import type { Redis } from "../redis/connect.js";
 import { type Keys, PARTITIONS } from "../redis/partitions.js";
 import type { Attention } from "./attempts.js";
 
-/** Hears of cancels. Resolves once subscribed. @param subscriber used for nothing else */
+/** Hears of cancels, and of runs that were taken away. Resolves once subscribed. @param subscriber used for nothing else */
 export async function hearCancels(
   subscriber: Redis,
   keys: Keys,
   onCancel: (attention: Attention) => void,
 ): Promise<void> {
   subscriber.on("smessage", (_channel: string, text: string) => {
-    const [word = "", owner = ""] = text.split(" ");
-    onCancel({ owner, word: word as Attention["word"] });
+    const [word, owner = ""] = text.split(" ");
+    // A later release may say more.
+    if (word === "lost" || word === "interrupt") onCancel({ owner, word });
   });
   await Promise.all(
     Array.from({ length: PARTITIONS }, (_, partition) => subscriber.ssubscribe(keys.in(partition, "control"))),
