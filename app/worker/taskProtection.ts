@@ -2,6 +2,8 @@
  * On ECS a worker that executes runs asks not to be chosen when tasks are taken away: by scale-in or by a deploy.
  *   free ──busy──▶ protected ──expires──▶ lapsed ──after a while, still busy──▶ protected
  *     ◀──idle for a while──┘◀──────────────┘
+ * One that gives way to workers of a later revision drops it as soon as its last run has left, and takes none.
+ *
  * A protection is never renewed before it expired: a worker that is never idle would hold a deploy open for ever. While it
  * has lapsed ECS may stop the task, and its runs move on. It is dropped only after some idle seconds, because the agent
  * limits how often it is asked, and runs may be short.
@@ -16,6 +18,8 @@ export interface TaskProtection {
   busy(): void;
   /** The worker has no run any more. */
   idle(): void;
+  /** Whether workers of a later revision take over: no protection is taken then. */
+  giveWay(gives: boolean): void;
   /** Drops it at once: the worker is done. */
   end(): Promise<void>;
 }
@@ -26,6 +30,8 @@ export interface TaskProtectionOptions {
   /** How long one protection lasts, 1 to 2880. */
   minutes: number;
   log: Log;
+  /** Hears how often the agent has refused so far, or did not answer. */
+  onRefused?: (times: number) => void;
   /** From an expiry to the next protection of a worker that is still busy. */
   lapseMs?: number;
   /** Idle for so long, it is dropped. */
@@ -41,9 +47,11 @@ const ANSWERS_WITHIN_MS = 5_000;
 
 export function createTaskProtection(options: TaskProtectionOptions): TaskProtection {
   const { agentUri, minutes, log, lapseMs = LAPSE_MS, idleMs = IDLE_MS, minuteMs = MINUTE_MS } = options;
-  if (agentUri === undefined) return { busy() {}, idle() {}, async end() {} };
+  if (agentUri === undefined) return { busy() {}, idle() {}, giveWay() {}, async end() {} };
 
   let isBusy = false;
+  let givesWay = false;
+  let refused = 0;
   let ended = false;
   /** Wakes the loop when something changed that it waits on. */
   let changed = new AbortController();
@@ -57,17 +65,21 @@ export function createTaskProtection(options: TaskProtectionOptions): TaskProtec
     while (!holds() && !ended && performance.now() < deadline) await pause(deadline - performance.now());
   };
 
-  const set = (enabled: boolean) => setProtection(agentUri, enabled ? minutes : undefined, log);
+  const set = async (enabled: boolean) => {
+    if (await setProtection(agentUri, enabled ? minutes : undefined, log)) return;
+    refused++;
+    options.onRefused?.(refused);
+  };
 
   const run = async () => {
     while (!ended) {
-      await until(() => isBusy);
+      await until(() => isBusy && !givesWay);
       if (ended) return;
       await set(true);
       const expires = performance.now() + minutes * minuteMs;
       while (!ended && performance.now() < expires) {
         await until(() => !isBusy, expires - performance.now());
-        await until(() => isBusy, Math.min(idleMs, expires - performance.now()));
+        await until(() => isBusy || givesWay, Math.min(idleMs, expires - performance.now()));
         if (!isBusy && performance.now() < expires) break;
       }
       if (!isBusy || ended) await set(false);
@@ -85,6 +97,10 @@ export function createTaskProtection(options: TaskProtectionOptions): TaskProtec
       isBusy = false;
       change();
     },
+    giveWay(gives) {
+      givesWay = gives;
+      change();
+    },
     async end() {
       ended = true;
       change();
@@ -93,8 +109,11 @@ export function createTaskProtection(options: TaskProtectionOptions): TaskProtec
   };
 }
 
-/** A refusal changes nothing for the runs: they go on, and are handed over if the task is stopped. */
-async function setProtection(agentUri: string, minutes: number | undefined, log: Log): Promise<void> {
+/**
+ * A refusal changes nothing for the runs: they go on, and are handed over if the task is stopped.
+ * @returns whether it is set
+ */
+async function setProtection(agentUri: string, minutes: number | undefined, log: Log): Promise<boolean> {
   const body =
     minutes === undefined ? { ProtectionEnabled: false } : { ProtectionEnabled: true, ExpiresInMinutes: minutes };
   try {
@@ -108,8 +127,10 @@ async function setProtection(agentUri: string, minutes: number | undefined, log:
     const refusal = answer.failure?.Reason ?? answer.error?.Code ?? (response.ok ? undefined : String(response.status));
     if (refusal === undefined) log.info({ event: "task_protection", ...body }, "task protection set");
     else log.warn({ event: "task_protection_refused", ...body, reason: refusal }, "task protection refused");
+    return refusal === undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.warn({ event: "task_protection_refused", ...body, reason }, "the ECS agent did not answer");
+    return false;
   }
 }
