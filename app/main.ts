@@ -26,7 +26,10 @@ async function main(role: string | undefined, rest: string[]): Promise<void> {
         "unhandled",
       );
     });
-    const running = await roles[role](settings, log);
+    let running: Role | undefined;
+    process.on("uncaughtException", (error) => void crash(error, running, log));
+    running = await roles[role](settings, log);
+    void running.unfit?.then(() => process.exit(1));
     log.info({ event: "listening", port: running.port }, `${role} is ready`);
     // Tells whoever started this process as a child, whatever the log level.
     process.send?.({ event: "listening", port: running.port });
@@ -44,6 +47,20 @@ async function check(deployed: string[]): Promise<void> {
   } catch (error) {
     explain(error);
   }
+}
+
+let crashing = false;
+
+/** Code of a graph may throw in a timer or a listener: then nobody knows what state this process is in. */
+async function crash(error: unknown, running: Role | undefined, log: Log): Promise<void> {
+  if (running === undefined) explain(error);
+  if (crashing) return;
+  crashing = true;
+  const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
+  const name = error instanceof Error ? error.name : typeof error;
+  log.fatal({ event: "uncaught_exception", error: name, frames }, "uncaught: this process ends");
+  await running.crash?.();
+  process.exit(1);
 }
 
 function explain(error: unknown): never {

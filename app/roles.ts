@@ -1,5 +1,4 @@
 /** The two roles: what each is made of, and how it goes down. */
-import type { Server } from "node:http";
 import { registerAssistants } from "./data/assistants.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
 import { Removals } from "./data/removal.js";
@@ -14,10 +13,11 @@ import { createPersist } from "./redis/persist.js";
 import { Runs } from "./runs/runs.js";
 import { startSweeper } from "./runs/sweeper.js";
 import type { Settings } from "./settings.js";
-import { serveHealth } from "./telemetry/health.js";
 import type { Log } from "./telemetry/log.js";
+import { type Heartbeat, HeartbeatFailed, startHeartbeat } from "./worker/heartbeat.js";
+import { readTaskRevision } from "./worker/revisions.js";
 import { createTaskProtection } from "./worker/taskProtection.js";
-import { startWorker, type Worker } from "./worker/worker.js";
+import { Worker } from "./worker/worker.js";
 
 const REDIS_ANSWERS_WITHIN_MS = 10_000;
 
@@ -29,6 +29,10 @@ export interface Role {
   port: number;
   /** Drains: resolves when nothing is left to do. */
   stop(): Promise<void>;
+  /** What can still be done when some code has thrown where nobody catches: the process is about to end. */
+  crash?(): Promise<void>;
+  /** Resolves when the role can't go on, and has let go of its work: the process should end. */
+  unfit?: Promise<void>;
 }
 
 /** Serves the API. Its Redis connections: commands and subscriber. */
@@ -57,30 +61,38 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   };
 }
 
-/** Executes runs. Its Redis connections: commands, one that hears cancels, and for the pops one, or one a partition. */
+/**
+ * Executes runs. Its Redis connections: commands, and for the pops one, or one a partition; the heartbeat's thread has
+ * two of its own, for commands and to hear cancels.
+ */
 export async function startWorkerRole(settings: Settings, log: Log): Promise<Role> {
   const graphs = await loadProject(settings, log);
   const connections = new Connections(settings, log);
   const redis = connections.open("worker");
-  const subscriber = connections.open("subscriber");
   const blocking = Array.from({ length: settings.redis.cluster ? PARTITIONS : 1 }, () => connections.open("blocking"));
   await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
   const persist = createPersist(redis, log);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys, persist });
-  const protection = createTaskProtection({ agentUri: settings.ecsAgentUri, minutes: settings.protectMinutes, log });
-  let worker: Worker | undefined;
   // Before the worker: one whose port is taken must not have claimed runs.
-  const health = await serveHealth(settings.healthPort, () => ({ running: worker?.running ?? 0 }));
-  const executing = { commands: redis, blocking, subscriber, keys, graphs, checkpointer, persist, protection };
-  worker = await startWorker({ ...executing, settings, log });
+  const heartbeat = await connections.heartbeat();
+  const protection = createTaskProtection({
+    agentUri: settings.ecsAgentUri,
+    minutes: settings.protectMinutes,
+    onRefused: (times) => heartbeat.report({ protectionRefused: times }),
+    log,
+  });
+  const executing = { commands: redis, blocking, heartbeat, keys, graphs, checkpointer, persist, protection };
+  const worker = new Worker({ ...executing, settings, log });
   const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), log }, settings);
   return {
-    port: portOf(health),
+    port: heartbeat.port,
+    unfit: worker.unfit,
+    crash: () => worker.forfeit(),
     async stop() {
-      await worker?.drain();
+      await worker.drain();
       await sweeper.stop();
-      health.close();
+      await heartbeat.stop();
       connections.disconnect();
     },
   };
@@ -121,20 +133,33 @@ class Connections {
     try {
       await Promise.all(this.#all.map((connection) => ready(connection, REDIS_ANSWERS_WITHIN_MS)));
     } catch (error) {
-      this.disconnect();
-      const host = new URL(this.settings.redis.url).host;
-      throw new RedisUnreachable(
-        `Redis at ${host} does not answer (${String(error)}); check REDIS_URL, REDIS_CLUSTER and the login`,
-      );
+      throw this.#unreachable(String(error));
     }
+  }
+
+  /** The heartbeat of a worker, whose thread opens its own. @throws RedisUnreachable, or the error of its port */
+  async heartbeat(): Promise<Heartbeat> {
+    const { settings, log } = this;
+    const task = await readTaskRevision(settings.ecsMetadataUri, log);
+    const names = { level: settings.logLevel, stack: settings.stackName, instance: settings.instanceName };
+    const { redis: login } = settings;
+    try {
+      return await startHeartbeat({ ...settings, login, keyPrefix: login.keyPrefix, task, log: names });
+    } catch (error) {
+      if (error instanceof HeartbeatFailed && error.code === undefined) throw this.#unreachable(error.message);
+      throw error;
+    }
+  }
+
+  #unreachable(reason: string): RedisUnreachable {
+    this.disconnect();
+    const host = new URL(this.settings.redis.url).host;
+    return new RedisUnreachable(
+      `Redis at ${host} does not answer (${reason}); check REDIS_URL, REDIS_CLUSTER and the login`,
+    );
   }
 
   disconnect(): void {
     for (const connection of this.#all) connection.disconnect();
   }
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === "object" && address ? address.port : 0;
 }

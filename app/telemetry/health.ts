@@ -1,12 +1,29 @@
-/** The worker's health, on a port of its own: `GET /ok` answers while its event loop turns. */
+/** The worker's health, on a port of its own: `GET /ok`, and `/ok?check_db=1`, which is never a health check. */
 import { createServer, type Server } from "node:http";
 
+export interface Health {
+  /** Why the instance should be replaced; undefined while it is well. */
+  unfit: () => string | undefined;
+  /** Shown beside `ok`. */
+  describe: () => Record<string, unknown>;
+  /** Whether Redis answers. */
+  redisAnswers: () => Promise<boolean>;
+}
+
 /** @param port 0 for a free one @returns the server, listening */
-export function serveHealth(port: number, describe: () => Record<string, unknown>): Promise<Server> {
-  const server = createServer((request, response) => {
-    const known = request.method === "GET" && request.url?.split("?")[0] === "/ok";
-    response.writeHead(known ? 200 : 404, { "content-type": "application/json" });
-    response.end(JSON.stringify(known ? { ok: true, ...describe() } : { detail: "only GET /ok is served here" }));
+export function serveHealth(port: number, health: Health): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    const [path, query] = request.url?.split("?") ?? [];
+    const answer = (status: number, body: object) => {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end(JSON.stringify(body));
+    };
+    if (request.method !== "GET" || path !== "/ok") return answer(404, { detail: "only GET /ok is served here" });
+    const reason = health.unfit();
+    if (reason !== undefined) return answer(503, { ok: false, reason, ...health.describe() });
+    const checksRedis = ["1", "true"].includes(new URLSearchParams(query).get("check_db") ?? "");
+    if (checksRedis && !(await health.redisAnswers())) return answer(500, { detail: "the database does not answer" });
+    answer(200, { ok: true, ...health.describe() });
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);

@@ -38,6 +38,8 @@ export class ClaimLoop {
   #rotation = 0;
   #popSeconds = LONGEST_POP_SECONDS;
   #stopped = false;
+  /** While the loop is to claim nothing; the promise resolves when it may again. */
+  #paused: { until: Promise<void>; resume: () => void } | undefined;
   #claiming: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -65,9 +67,24 @@ export class ClaimLoop {
     void this.#loop();
   }
 
+  /** Claims nothing until `resume`: a token that its pop under way still gets is handed back. */
+  pause(): void {
+    let resume = () => {};
+    const until = new Promise<void>((resolve) => {
+      resume = resolve;
+    });
+    this.#paused ??= { until, resume };
+  }
+
+  resume(): void {
+    this.#paused?.resume();
+    this.#paused = undefined;
+  }
+
   /** Claims nothing more. A claim under way still hands out its runs before this resolves. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.resume();
     // The pop would take a token that another worker should have. Nobody waits for how it ends.
     this.deps.blocking.disconnect();
     await this.#claiming.catch(() => {});
@@ -76,6 +93,7 @@ export class ClaimLoop {
   async #loop(): Promise<void> {
     while (!this.#stopped) {
       try {
+        await this.#paused?.until;
         await this.#turn();
       } catch (error) {
         if (this.#stopped) return;
@@ -120,8 +138,9 @@ export class ClaimLoop {
   async #claim(token: string, limit: 0 | 1): Promise<number> {
     const wake = this.#byKey.get(token);
     if (!wake) throw new Error(`Redis answered another key than was asked for: ${token}`);
-    // A pop may have ended while the loop was stopped.
-    const { runs, dueInMs } = await this.#ask(wake.partition, [wake.graph], this.#stopped ? 0 : limit);
+    // A pop may have ended while the loop was stopped or paused.
+    const least = this.#stopped || this.#paused ? 0 : limit;
+    const { runs, dueInMs } = await this.#ask(wake.partition, [wake.graph], least);
     if (dueInMs !== undefined) this.#popWithin(Math.min(this.#popSeconds, dueInMs / 1000));
     return runs.length;
   }

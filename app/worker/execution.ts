@@ -1,7 +1,7 @@
 /**
  * One claimed run, from the claim until it leaves this worker. It streams the graph, and then it is exactly one of
  *   finished   the graph ended, failed, was cancelled or ran out of time: a terminal status
- *   released   the worker drains: another one goes on from the run's checkpoint
+ *   released   the worker drains, or was without Redis for too long: another one goes on from the run's checkpoint
  *   lost       another attempt owns the run: nothing more is written
  */
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
@@ -14,6 +14,7 @@ import type { ClaimedRun } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
 import { decideBegin } from "./begin.js";
 import { EventWriter } from "./eventWriter.js";
+import { nodesSettled, watchNodes } from "./nodes.js";
 import { ended, errorEvent, failed } from "./outcome.js";
 import { atNewest, graphInput, type RunConfig, runConfig } from "./runConfig.js";
 import { StreamEvents } from "./streamEvents.js";
@@ -29,8 +30,11 @@ export interface ExecutionDeps {
   log: Log;
 }
 
-/** Why a run is stopped from outside: cancelled, owned by another attempt, out of time, or the worker drains. */
-export type StopReason = "interrupt" | "lost" | "timeout" | "drain";
+/**
+ * Why a run is stopped from outside: cancelled, owned by another attempt, out of time, the worker drains, or Redis has
+ * been away for too long.
+ */
+export type StopReason = "interrupt" | "lost" | "timeout" | "drain" | "outage";
 
 class Stopped extends Error {
   constructor(readonly reason: StopReason) {
@@ -56,6 +60,7 @@ export class Execution {
   readonly #writeSignal = new AbortController();
   readonly #control: RunControl;
   #drainRequested = false;
+  #wasCutShort = false;
   readonly #events: StreamEvents;
   readonly #writer: EventWriter;
   readonly #config: RunConfig;
@@ -108,12 +113,21 @@ export class Execution {
     }
   }
 
+  /**
+   * Resolves when no node of the run works any more. One that ignores its signal, or the failure of a node beside it, goes
+   * on after the run has left; where the graph ended by itself, what its nodes left behind is their own affair.
+   */
+  async settled(): Promise<void> {
+    if (this.#wasCutShort) await nodesSettled(this.run.owner);
+  }
+
   /** @returns undefined when the worker drains and another one is to go on */
   async #streamToItsEnd(): Promise<Outcome | undefined> {
     const { graphs, checkpointer } = this.deps;
     try {
       const shared = await graphs.get(this.run.graphId, this.#config);
       const graph = withCheckpointer(shared, this.run.lifetime === "delete" ? undefined : checkpointer);
+      watchNodes(graph);
       const begin = await decideBegin(this.run, graph, checkpointer, atNewest(this.#config));
       if (begin.from === "input") await this.#stream(graph, graphInput(this.run, graphs.runtime), this.#config);
       if (begin.from === "checkpoint") await this.#stream(graph, null, atNewest(this.#config));
@@ -156,12 +170,13 @@ export class Execution {
   }
 
   async #interpret(error: unknown): Promise<Outcome | undefined> {
+    this.#wasCutShort = true;
     const { reason } = this.#graphSignal.signal;
     const stopped = reason instanceof Stopped ? reason.reason : undefined;
     if (stopped === "lost") throw error;
     // A graph may drain graphs of its own: where this worker did not ask for it, it is the graph's error.
     const drained = this.#drainRequested && this.deps.graphs.runtime.isDrained(error);
-    if (stopped === "drain" || drained) return undefined;
+    if (stopped === "drain" || stopped === "outage" || drained) return undefined;
     if (stopped !== "interrupt") this.#logFailure(stopped ?? error);
 
     const write = (snapshot: StateSnapshot | undefined) => {

@@ -1,17 +1,22 @@
-/** The queue worker: claims runs as long as it has free slots, executes them side by side, drains at the end. */
+/**
+ * The queue worker: claims runs as long as it has free slots, executes them side by side, drains at the end.
+ *
+ * A run leaves its slot when it has left this worker and its nodes have settled: one that ignores its signal costs the
+ * slot it would compute in. A worker that such a node has for too long is *unfit*: it drains and must be replaced.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import type { Graphs } from "../graphs/load.js";
 import type { Redis } from "../redis/connect.js";
 import { type Keys, PARTITIONS } from "../redis/partitions.js";
 import type { Persist } from "../redis/persist.js";
-import { Attempts, type Attention } from "../runs/attempts.js";
-import { hearCancels } from "../runs/control.js";
+import { Attempts } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
 import { ClaimLoop } from "./claimLoop.js";
 import { Execution } from "./execution.js";
-import { startHeartbeat } from "./heartbeat.js";
+import type { Heartbeat } from "./heartbeat.js";
+import type { FromThread } from "./heartbeatWords.js";
 import { Slots } from "./slots.js";
 import type { TaskProtection } from "./taskProtection.js";
 
@@ -22,7 +27,7 @@ export interface WorkerDeps {
   commands: Redis;
   /** Each pops for its share of the partitions; in a cluster one for each, since a pop can't span them. */
   blocking: Redis[];
-  subscriber: Redis;
+  heartbeat: Heartbeat;
   keys: Keys;
   graphs: Graphs;
   checkpointer: Checkpointer;
@@ -30,85 +35,162 @@ export interface WorkerDeps {
   settings: {
     runsPerWorker: number;
     leaseMs: number;
-    heartbeatMs: number;
     runTimeoutSeconds: number;
     drainSeconds: number;
+    abandonedNodeSeconds: number;
     logErrorMessages: boolean;
   };
   protection: TaskProtection;
   log: Log;
 }
 
-export interface Worker {
-  /** Runs that it executes now. */
-  readonly running: number;
+/** Claims from its construction on. */
+export class Worker {
+  /** Resolves when the worker has become unfit and has let go of its runs: its process should end. */
+  readonly unfit: Promise<void>;
+  readonly #attempts: Attempts;
+  readonly #slots: Slots<{ execution: Execution; left: Promise<void> }>;
+  readonly #loops: ClaimLoop[];
+  #isUnfit = false;
+  #tellUnfit = () => {};
+  #superseded = false;
+  #drained: Promise<void> | undefined;
+
+  constructor(private readonly deps: WorkerDeps) {
+    const { settings, heartbeat } = deps;
+    this.unfit = new Promise((resolve) => {
+      this.#tellUnfit = resolve;
+    });
+    this.#attempts = new Attempts(deps.commands, deps.keys);
+    this.#slots = new Slots(settings.runsPerWorker);
+    heartbeat.hear(
+      (word) => this.#heed(word),
+      (error) => this.#becomeUnfit({ event: "heartbeat_ended", error: error.name }, "the heartbeat's thread ended"),
+    );
+    this.#loops = deps.blocking.map((blocking, at) => this.#claimLoop(blocking, at));
+    for (const loop of this.#loops) loop.start();
+  }
+
+  /** Runs whose slot is taken now. */
+  get running(): number {
+    return this.#slots.used;
+  }
+
   /**
    * Claims nothing more and lets go of its runs: those with checkpoints move at their next superstep, the others may end;
    * at the deadline what is left is stopped and handed back. Resolves when none is left.
    */
-  drain(): Promise<void>;
-}
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
 
-/** Starts to claim once it hears cancels. */
-export async function startWorker(deps: WorkerDeps): Promise<Worker> {
-  const { settings, log } = deps;
-  const attempts = new Attempts(deps.commands, deps.keys);
-  const slots = new Slots<{ execution: Execution; done: Promise<void> }>(settings.runsPerWorker);
+  /** Gives all runs up at once, as a failure each: code of one of them may have brought the process down. */
+  async forfeit(): Promise<void> {
+    this.#slots.close();
+    await this.deps.heartbeat.forfeit();
+  }
 
-  const onRun = (run: ClaimedRun) => {
-    const execution = new Execution(run, { ...deps, ...settings, attempts });
-    const done = execution.done().finally(() => {
-      slots.release(run.owner);
-      if (slots.used === 0) deps.protection.idle();
+  #claimLoop(blocking: Redis, at: number): ClaimLoop {
+    const { deps } = this;
+    const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    return new ClaimLoop({
+      attempts: this.#attempts,
+      blocking,
+      partitions: all.filter((partition) => partition % deps.blocking.length === at),
+      keys: deps.keys,
+      slots: this.#slots,
+      graphs: deps.graphs.ids,
+      leaseMs: deps.settings.leaseMs,
+      onRun: (run) => void this.#execute(run),
+      log: deps.log,
     });
-    slots.take(run.owner, { execution, done });
+  }
+
+  async #execute(run: ClaimedRun): Promise<void> {
+    const { deps } = this;
+    const execution = new Execution(run, { ...deps, ...deps.settings, attempts: this.#attempts });
+    deps.heartbeat.hold(run);
+    const left = execution.done().then(() => deps.heartbeat.drop(run.owner));
+    this.#slots.take(run.owner, { execution, left });
+    this.#report();
     deps.protection.busy();
-  };
-  const onAttention = ({ owner, word }: Attention) => slots.get(owner)?.execution.stop(word);
+    if (this.#superseded) execution.requestDrain();
+    await left;
+    await this.#settled(execution);
+    this.#slots.release(run.owner);
+    this.#report();
+    if (this.#slots.used === 0) deps.protection.idle();
+  }
 
-  await hearCancels(deps.subscriber, deps.keys, onAttention);
-  const stopHeartbeat = startHeartbeat({
-    attempts,
-    heartbeatMs: settings.heartbeatMs,
-    leaseMs: settings.leaseMs,
-    held: () => slots.values().map(({ execution }) => execution.run),
-    onAttention,
-    log,
-  });
-  const graphs = deps.graphs.ids;
-  const loops = deps.blocking.map((blocking, at) => {
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
-      (partition) => partition % deps.blocking.length === at,
-    );
-    return new ClaimLoop({ ...deps, blocking, partitions, attempts, slots, graphs, leaseMs: settings.leaseMs, onRun });
-  });
-  for (const loop of loops) loop.start();
+  async #settled(execution: Execution): Promise<void> {
+    const { abandonedNodeSeconds: seconds } = this.deps.settings;
+    const { runId, graphId } = execution.run;
+    const late = setTimeout(() => {
+      const what = { event: "node_abandoned", runId, graphId };
+      this.#becomeUnfit(what, `a node of run ${runId} has ignored its signal for ${seconds} s`);
+    }, seconds * 1000);
+    await execution.settled();
+    clearTimeout(late);
+  }
 
-  return {
-    get running() {
-      return slots.used;
-    },
-    async drain() {
-      slots.close();
-      await Promise.all(loops.map((loop) => loop.stop()));
-      const held = slots.values();
-      log.info({ event: "draining", runs: held.length, seconds: settings.drainSeconds }, "draining");
-      for (const { execution } of held) execution.requestDrain();
-      const all = Promise.all(held.map(({ done }) => done));
-      const deadline = new AbortController();
-      await Promise.race([
-        all,
-        delay(settings.drainSeconds * 1000, undefined, { signal: deadline.signal }).catch(() => {}),
-      ]);
-      deadline.abort();
-      for (const { execution } of slots.values()) execution.stop("drain");
-      const handedBack = setTimeout(() => {
-        for (const { execution } of slots.values()) execution.abandon();
-      }, HAND_BACK_MS);
-      await all;
-      clearTimeout(handedBack);
-      stopHeartbeat();
-      await deps.protection.end();
-    },
-  };
+  #heed(word: FromThread): void {
+    const { log } = this.deps;
+    if (word.kind === "attention") this.#slots.get(word.attention.owner)?.execution.stop(word.attention.word);
+    if (word.kind === "outage") {
+      log.error({ event: "outage", runs: this.running }, "Redis is away for too long: the runs will be handed back");
+      for (const { execution } of this.#slots.values()) execution.stop("outage");
+    }
+    if (word.kind === "superseded") this.#giveWay(word.by);
+  }
+
+  /** A deploy goes on: the workers of the later revision take over, for as long as there are any. */
+  #giveWay(to: number | undefined): void {
+    const { log, protection } = this.deps;
+    this.#superseded = to !== undefined;
+    protection.giveWay(this.#superseded);
+    if (to === undefined) {
+      log.info({ event: "claiming_again" }, "no worker of a later revision is there any more: claiming again");
+      for (const loop of this.#loops) loop.resume();
+      return;
+    }
+    log.info({ event: "superseded", by: to }, "a worker of a later revision is there: claiming nothing more");
+    for (const loop of this.#loops) loop.pause();
+    for (const { execution } of this.#slots.values()) execution.requestDrain();
+  }
+
+  async #drain(): Promise<void> {
+    const { settings, log, protection } = this.deps;
+    this.#slots.close();
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    const held = this.#slots.values();
+    log.info({ event: "draining", runs: held.length, seconds: settings.drainSeconds }, "draining");
+    for (const { execution } of held) execution.requestDrain();
+    const all = Promise.all(held.map(({ left }) => left));
+    const deadline = new AbortController();
+    await Promise.race([
+      all,
+      delay(settings.drainSeconds * 1000, undefined, { signal: deadline.signal }).catch(() => {}),
+    ]);
+    deadline.abort();
+    for (const { execution } of held) execution.stop("drain");
+    const handedBack = setTimeout(() => {
+      for (const { execution } of held) execution.abandon();
+    }, HAND_BACK_MS);
+    await all;
+    clearTimeout(handedBack);
+    await protection.end();
+  }
+
+  #becomeUnfit(what: Record<string, unknown>, reason: string): void {
+    if (this.#isUnfit) return;
+    this.#isUnfit = true;
+    this.deps.log.fatal(what, reason);
+    this.deps.heartbeat.unfit(reason);
+    void this.drain().then(this.#tellUnfit);
+  }
+
+  #report(): void {
+    this.deps.heartbeat.report({ running: this.#slots.used });
+  }
 }

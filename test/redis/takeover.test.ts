@@ -11,9 +11,10 @@ import { partitionOf } from "../../app/redis/partitions.js";
 import { createPersist } from "../../app/redis/persist.js";
 import type { ClaimedRun, RunPayload } from "../../app/runs/types.js";
 import { Execution, type ExecutionDeps } from "../../app/worker/execution.js";
+import type { Heartbeat } from "../../app/worker/heartbeat.js";
 import { graphInput, runConfig } from "../../app/worker/runConfig.js";
 import { createTaskProtection } from "../../app/worker/taskProtection.js";
-import { startWorker } from "../../app/worker/worker.js";
+import { Worker } from "../../app/worker/worker.js";
 import { type Core, collect, newRun, silent, startCore } from "../support/core.js";
 
 let core: Core;
@@ -213,20 +214,31 @@ test("a thread whose state JSON can't hold goes on", async () => {
   expect(await core.runs.get(threadId, next.runId)).toMatchObject({ status: "success" });
 });
 
+/** Leases are longer than the test, and nobody cancels. */
+const noHeartbeat: Heartbeat = {
+  port: 0,
+  hold() {},
+  drop() {},
+  report() {},
+  unfit() {},
+  async forfeit() {},
+  hear() {},
+  async stop() {},
+};
+
 test("a worker that claims again what it had lost keeps count of both until the old node settles", async () => {
   const { url } = core;
 
   const blocking = connect({ url }, "blocking", silent);
-  const subscriber = connect({ url }, "subscriber", silent);
   const protection = createTaskProtection({ agentUri: undefined, minutes: 30, log: silent });
-  const times = { leaseMs: 600_000, heartbeatMs: 60_000, runTimeoutSeconds: 60, drainSeconds: 0 };
+  const times = { leaseMs: 600_000, runTimeoutSeconds: 60, drainSeconds: 0, abandonedNodeSeconds: 60 };
   const settings = { runsPerWorker: 5, logErrorMessages: false, ...times };
-  const worker = await startWorker({
+  const worker = new Worker({
     ...deps,
     protection,
     commands: core.redis,
     blocking: [blocking],
-    subscriber,
+    heartbeat: noHeartbeat,
     keys: core.keys,
     settings,
   });
@@ -245,6 +257,5 @@ test("a worker that claims again what it had lost keeps count of both until the 
     expect(await core.runs.get(run.threadId, run.runId)).toMatchObject({ status: "success", attempt: 2 });
   } finally {
     await worker.drain();
-    subscriber.disconnect();
   }
 });

@@ -1,0 +1,115 @@
+/**
+ * The leases of the runs that a worker holds: renewed by one call a partition, whose answers repeat what the control
+ * channel may have lost. A cancelled run that the worker does not end, because its loop is blocked, is ended here.
+ */
+import type { Redis } from "../redis/connect.js";
+import { type Keys, partitionOf } from "../redis/partitions.js";
+import type { Attempts, Attention } from "../runs/attempts.js";
+import { sweep } from "../runs/sweeper.js";
+import type { Log } from "../telemetry/log.js";
+import type { HeldRun } from "./heartbeatWords.js";
+
+/** From the word of a cancel to the terminal status, where the main thread does not write it. */
+const CANCEL_GRACE_MS = 500;
+
+export interface LeasesDeps {
+  redis: Redis;
+  keys: Keys;
+  attempts: Attempts;
+  settings: { leaseMs: number; sweepMs: number; maxFailures: number };
+  /** Tells the main thread. */
+  tell: (attention: Attention) => void;
+  log: Log;
+}
+
+export class Leases {
+  readonly #held = new Map<string, HeldRun>();
+  /** Cancelled runs, until the main thread drops them or the grace is over. */
+  readonly #cancelled = new Map<string, NodeJS.Timeout>();
+
+  constructor(private readonly deps: LeasesDeps) {}
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  hold(run: HeldRun): void {
+    this.#held.set(run.owner, run);
+  }
+
+  drop(owner: string): void {
+    this.#held.delete(owner);
+    clearTimeout(this.#cancelled.get(owner));
+    this.#cancelled.delete(owner);
+  }
+
+  /** A word from the control channel, which every worker hears, or from a beat. */
+  hear(attention: Attention): void {
+    const { owner, word } = attention;
+    const run = this.#held.get(owner);
+    if (!run) return;
+    this.deps.tell(attention);
+    if (word === "lost") this.drop(owner);
+    else if (!this.#cancelled.has(owner))
+      this.#cancelled.set(
+        owner,
+        setTimeout(() => void this.#overrule(run), CANCEL_GRACE_MS),
+      );
+  }
+
+  /** Renews all leases. @returns whether Redis answered; in a cluster, whether any node did */
+  async renew(): Promise<boolean> {
+    const answers = await Promise.all(
+      [...this.#byPartition()].map(async ([partition, runs]) => {
+        try {
+          const attention = await this.deps.attempts.heartbeat(partition, runs, this.deps.settings.leaseMs);
+          for (const each of attention) this.hear(each);
+          return true;
+        } catch (error) {
+          this.deps.log.warn({ event: "heartbeat_failed", reason: String(error) }, "heartbeat failed");
+          return false;
+        }
+      }),
+    );
+    return answers.length === 0 || answers.includes(true);
+  }
+
+  /**
+   * Lets all leases end now and sweeps them: each run is ready again, or at its limit of failures ended, without waiting
+   * for its lease. A first sweep goes before: one that finds the last one long ago only makes leases longer.
+   */
+  async forfeit(): Promise<void> {
+    const { redis, keys, settings, log } = this.deps;
+    await sweep(redis, keys, settings, log);
+    await Promise.all(
+      [...this.#byPartition()].map(([partition, runs]) => this.deps.attempts.heartbeat(partition, runs, 0)),
+    );
+    await sweep(redis, keys, settings, log);
+  }
+
+  close(): void {
+    for (const timer of this.#cancelled.values()) clearTimeout(timer);
+  }
+
+  async #overrule(run: HeldRun): Promise<void> {
+    this.#cancelled.delete(run.owner);
+    try {
+      if ((await this.deps.attempts.overrule(run)) !== "ended") return;
+    } catch (error) {
+      // The next beat brings the word of the cancel again.
+      this.deps.log.warn({ event: "overrule_failed", runId: run.runId, reason: String(error) }, "overrule failed");
+      return;
+    }
+    this.deps.log.warn({ event: "run_overruled", runId: run.runId }, "cancelled; its worker had not ended it");
+    this.hear({ owner: run.owner, word: "lost" });
+  }
+
+  #byPartition(): Map<number, HeldRun[]> {
+    const byPartition = new Map<number, HeldRun[]>();
+    for (const run of this.#held.values()) {
+      const partition = partitionOf(run.threadId);
+      byPartition.set(partition, [...(byPartition.get(partition) ?? []), run]);
+    }
+    return byPartition;
+  }
+}
