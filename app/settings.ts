@@ -50,7 +50,7 @@ const Environment = z.object({
   MAX_FAILURES: count(1, 100).default(3),
   RUN_TIMEOUT_SECONDS: count(1, 604_800).default(86_400),
   DRAIN_SECONDS: count(0, 3600).default(100),
-  BLOCKED_LOOP_SECONDS: seconds(0.5, 3600).default(60),
+  BLOCKED_LOOP_SECONDS: seconds(1, 3600).default(60),
   ABANDONED_NODE_SECONDS: seconds(0.1, 3600).default(60),
   OUTAGE_SECONDS: seconds(0.5, 86_400).default(90),
   PROTECT_MINUTES: count(1, 2880).default(30),

@@ -1,0 +1,61 @@
+/** Nodes that ignore their signal: their runs end at once, their slots stay taken, and a worker that has one too long goes. */
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test, vi } from "vitest";
+import { doersOf, executes, exitOf, healthOf, numbersOf, recordOf, type StateOfSteps } from "../support/runs.js";
+import { type Topology, type TopologyOptions, topology } from "../support/topology.js";
+
+const config = fileURLToPath(new URL("../support/projects/unruly/langgraph.json", import.meta.url));
+
+let all: Topology;
+const start = async (options: TopologyOptions) => {
+  all = await topology({ config, workers: 1, ...options });
+};
+afterEach(() => all.stop());
+
+const begin = async (graph: string, pace_ms: number) => {
+  const { thread_id } = await all.client.threads.create();
+  const { run_id } = await all.client.runs.create(thread_id, graph, { input: { pace_ms }, durability: "sync" });
+  return { thread_id, run_id };
+};
+const [worker, other] = [() => all.workers[0] ?? expect.fail(), () => all.workers[1] ?? expect.fail()];
+
+test("a cancelled run whose node is deaf ends at once, and its slot is free when the node settles", async () => {
+  await start({ environment: { RUNS_PER_WORKER: "1" } });
+  const deaf = await begin("deaf", 4_000);
+  await vi.waitFor(() => expect(worker().log()).toContain("not listening"));
+  const cancelled = performance.now();
+  await all.client.runs.cancel(deaf.thread_id, deaf.run_id, true);
+  expect(performance.now() - cancelled).toBeLessThan(1_000);
+  expect(await all.client.runs.get(deaf.thread_id, deaf.run_id)).toMatchObject({ status: "interrupted" });
+
+  const next = await begin("steps", 10);
+  expect((await healthOf(worker())).running).toBe(1);
+  expect(await all.client.runs.get(next.thread_id, next.run_id)).toMatchObject({ status: "pending" });
+  await all.client.runs.join(next.thread_id, next.run_id);
+  expect(performance.now() - cancelled).toBeGreaterThan(3_000);
+  const { values } = await all.client.threads.getState<StateOfSteps>(deaf.thread_id);
+  expect(values.steps ?? []).toEqual([]);
+});
+
+test("a node that stays deaf for too long ends its worker, which hands back its other runs without a failure", async () => {
+  await start({ environment: { ABANDONED_NODE_SECONDS: "0.5", LEASE_MS: "30000" } });
+  const deaf = await begin("deaf", 60_000);
+  const beside = await begin("steps", 700);
+  await executes(worker(), 2);
+  await vi.waitFor(() => expect(worker().log()).toContain("not listening"));
+  await all.startWorker();
+  await all.client.runs.cancel(deaf.thread_id, deaf.run_id, true);
+
+  await vi.waitFor(async () => expect(await healthOf(worker())).toMatchObject({ status: 503, ok: false }), {
+    timeout: 5_000,
+    interval: 10,
+  });
+  expect(await exitOf(worker())).toBe(1);
+  expect(worker().log()).toContain('"event":"node_abandoned"');
+  await all.client.runs.join(beside.thread_id, beside.run_id);
+  expect(await recordOf(all, beside)).toMatchObject({ status: "success", attempt: "2" });
+  expect((await recordOf(all, beside)).failures ?? "0").toBe("0");
+  const { values } = await all.client.threads.getState<StateOfSteps>(beside.thread_id);
+  expect(numbersOf(values)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(doersOf(values)).toEqual(new Set([worker().process.pid, other().process.pid]));
+});
