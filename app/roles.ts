@@ -10,6 +10,7 @@ import { createServer } from "./http/server.js";
 import { type ConnectionUse, connect, type Redis, ready } from "./redis/connect.js";
 import { Keys, PARTITIONS } from "./redis/partitions.js";
 import { createPersist } from "./redis/persist.js";
+import { startReplication } from "./redis/replication.js";
 import { Runs } from "./runs/runs.js";
 import { startSweeper } from "./runs/sweeper.js";
 import type { Settings } from "./settings.js";
@@ -43,8 +44,10 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const subscriber = connections.open("subscriber");
   await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
+  const replication = await startReplication(redis, settings.redis, log);
+  const { confirm } = replication;
   const removals = new Removals(redis, keys);
-  const runs = new Runs({ commands: redis, subscriber, keys, removals, log });
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, log });
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
   const assistants = await registerAssistants(redis, keys, systemAssistants(graphs));
@@ -56,6 +59,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
       await server.close();
       runs.close();
       await sweeper.stop();
+      replication.stop();
       connections.disconnect();
     },
   };
@@ -73,7 +77,9 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
   const persist = createPersist(redis, log);
-  const checkpointer = createCheckpointer(graphs.runtime, { redis, keys, persist });
+  const replication = await startReplication(redis, settings.redis, log);
+  const { confirm } = replication;
+  const checkpointer = createCheckpointer(graphs.runtime, { redis, keys, persist, confirm });
   // Before the worker: one whose port is taken must not have claimed runs.
   const heartbeat = await connections.heartbeat();
   const protection = createTaskProtection({
@@ -82,7 +88,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
     onRefused: (times) => heartbeat.report({ protectionRefused: times }),
     log,
   });
-  const executing = { commands: redis, blocking, heartbeat, keys, graphs, checkpointer, persist, protection };
+  const executing = { commands: redis, blocking, heartbeat, keys, graphs, checkpointer, persist, confirm, protection };
   const worker = new Worker({ ...executing, settings, log });
   const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), log }, settings);
   return {
@@ -92,6 +98,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
     async stop() {
       await worker.drain();
       await sweeper.stop();
+      replication.stop();
       await heartbeat.stop();
       connections.disconnect();
     },

@@ -70,6 +70,29 @@ const clusterProfiles: Record<ConnectionUse, ClusterOptions> = {
   subscriber: { slotsRefreshInterval: SLOTS_REFRESH_MS, shardedSubscribers: true },
 };
 
+/**
+ * A connection to one node, of a cluster or not, that is ready when it resolves: for WAIT, which only the node that took
+ * a write can answer. What it is asked is void once the connection is lost.
+ * @param node `host:port`; the login's without it
+ */
+export async function connectNode(login: RedisLogin, node: string, log: Log): Promise<Standalone> {
+  const url = new URL(login.url);
+  if (node !== "") url.host = node;
+  const redis = new Standalone(url.href, {
+    ...optionsOf(login, "replication"),
+    ...base,
+    ...{ enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 1_000, lazyConnect: true },
+  });
+  redis.on("error", (error) => log.warn({ use: "replication", reason: reasonOf(error) }, "redis connection"));
+  try {
+    await redis.connect();
+  } catch (error) {
+    redis.disconnect();
+    throw error;
+  }
+  return redis;
+}
+
 /** Opens a connection; it connects in the background and reconnects for ever. Errors are logged, not thrown. */
 export function connect(login: RedisLogin, use: ConnectionUse, log: Log): Redis {
   const redis = login.cluster ? connectCluster(login, use) : connectStandalone(login, use);
@@ -108,7 +131,7 @@ function connectCluster(login: RedisLogin, use: ConnectionUse): Cluster {
   return cluster;
 }
 
-function optionsOf(login: RedisLogin, use: ConnectionUse): RedisOptions {
+function optionsOf(login: RedisLogin, use: ConnectionUse | "replication"): RedisOptions {
   return {
     ...(login.username === undefined ? {} : { username: login.username }),
     ...(login.password === undefined ? {} : { password: login.password }),

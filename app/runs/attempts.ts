@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { isAway } from "../redis/away.js";
 import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
+import type { Confirm } from "../redis/replication.js";
 import { scripts } from "./scripts.js";
 import type { ClaimedRun, Lifetime, TerminalStatus, ThreadStatus } from "./types.js";
 
@@ -33,6 +34,8 @@ export class Attempts {
   constructor(
     private readonly redis: Redis,
     private readonly keys: Keys,
+    /** Waits until a replica has a run's end. */
+    private readonly confirm?: Confirm,
   ) {}
 
   /**
@@ -78,7 +81,7 @@ export class Attempts {
 
   /** Ends the run, with the events that were not yet stored. */
   async finish(run: ClaimedRun, outcome: Outcome, first: number, events: NewEvent[]): Promise<"ended" | "lost"> {
-    return (await scripts.finish.run(
+    const word = (await scripts.finish.run(
       this.redis,
       this.#key(run),
       ...identity(run),
@@ -91,6 +94,8 @@ export class Attempts {
       outcome.error ?? "",
       ...flat(events),
     )) as "ended" | "lost";
+    if (word === "ended") await this.confirm?.(this.#key(run), { runId: run.runId, what: "end" });
+    return word;
   }
 
   /** Hands the run back; it counts as no failure and keeps its place. */

@@ -1,6 +1,7 @@
 /** What a server does with runs. Every call but `follow` is one script; refusals are RunRefused. */
 import type { Redis } from "../redis/connect.js";
 import { type Keys, PARTITIONS } from "../redis/partitions.js";
+import type { Confirm, Write } from "../redis/replication.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
 import type { CurrentState, Follow, FollowFrom } from "./follow.js";
@@ -31,6 +32,8 @@ export interface RunsDeps {
   keys: Keys;
   /** Does what a rollback leaves to do; where it fails a sweep goes on with it. */
   removals: RemovalSteps;
+  /** Asks replicas for what was written; not given: nobody asks. */
+  confirm?: Confirm;
   log: Log;
 }
 
@@ -98,9 +101,11 @@ export class Runs {
         const [, createdMs, removed, ...cancelled] = answer;
         if (removed) this.#remove(run.threadId, removed);
         for (const runId of cancelled) this.#overruleLater(run.threadId, runId);
+        await this.#confirm(run, "enqueue");
         return described(run, "pending", new Date(Number(createdMs)));
       }
       case "same":
+        await this.#confirm(run, "enqueue");
         return (await this.get(run.threadId, run.runId)) ?? described(run, answer[1] as RunStatus, new Date());
       case "id_reused":
         throw idReused(run);
@@ -148,6 +153,7 @@ export class Runs {
     if (answer === "run_ended") throw new RunRefused("run_ended", `run ${runId} has already ended`);
     if (answer === "removing") this.#remove(threadId, runId);
     if (answer === "requested") this.#overruleLater(threadId, runId);
+    await this.#confirm({ threadId, runId }, "cancel");
   }
 
   /** Resolves when nothing is left of a run that was rolled back. */
@@ -209,9 +215,14 @@ export class Runs {
       // A failure here leaves it to the next sweep.
       scripts.overrule
         .run(commands, keys.of(threadId, "run", runId), runId)
+        .then(() => this.#confirm({ threadId, runId }, "end"))
         .catch((error) => log.warn({ runId, reason: String(error) }, "overrule"));
     }, CANCEL_GRACE_MS);
     this.#overrules.add(timer);
+  }
+
+  async #confirm({ threadId, runId }: Pick<Run, "threadId" | "runId">, what: Write["what"]): Promise<void> {
+    await this.deps.confirm?.(this.deps.keys.of(threadId, "run", runId), { runId, what });
   }
 
   #remove(threadId: string, runId: string): void {

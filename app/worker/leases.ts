@@ -2,6 +2,7 @@
  * The leases of the runs that a worker holds: renewed by one call a partition, whose answers repeat what the control
  * channel may have lost. A cancelled run that the worker does not end, because its loop is blocked, is ended here.
  */
+import { Removals } from "../data/removal.js";
 import type { Redis } from "../redis/connect.js";
 import { type Keys, partitionOf } from "../redis/partitions.js";
 import type { Attempts, Attention } from "../runs/attempts.js";
@@ -80,11 +81,12 @@ export class Leases {
    */
   async forfeit(): Promise<void> {
     const { redis, keys, settings, log } = this.deps;
-    await sweep(redis, keys, settings, log);
+    const deps = { redis, keys, removals: new Removals(redis, keys), log };
+    await sweep(deps, settings);
     await Promise.all(
       [...this.#byPartition()].map(([partition, runs]) => this.deps.attempts.heartbeat(partition, runs, 0)),
     );
-    await sweep(redis, keys, settings, log);
+    await sweep(deps, settings);
   }
 
   close(): void {

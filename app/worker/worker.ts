@@ -10,6 +10,7 @@ import type { Graphs } from "../graphs/load.js";
 import type { Redis } from "../redis/connect.js";
 import { type Keys, PARTITIONS } from "../redis/partitions.js";
 import type { Persist } from "../redis/persist.js";
+import type { Confirm } from "../redis/replication.js";
 import { Attempts } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
@@ -32,6 +33,7 @@ export interface WorkerDeps {
   graphs: Graphs;
   checkpointer: Checkpointer;
   persist: Persist;
+  confirm?: Confirm;
   settings: {
     runsPerWorker: number;
     leaseMs: number;
@@ -61,7 +63,7 @@ export class Worker {
     this.unfit = new Promise((resolve) => {
       this.#tellUnfit = resolve;
     });
-    this.#attempts = new Attempts(deps.commands, deps.keys);
+    this.#attempts = new Attempts(deps.commands, deps.keys, deps.confirm);
     this.#slots = new Slots(settings.runsPerWorker);
     heartbeat.hear(
       (word) => this.#heed(word),

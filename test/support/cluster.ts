@@ -111,6 +111,7 @@ class Cluster {
       args: [
         ...["--cluster-enabled", "yes", "--cluster-port", String(busPort), "--cluster-node-timeout", "2000"],
         ...["--cluster-config-file", join(this.folder, `${busPort}.conf`), "--repl-diskless-sync-delay", "0"],
+        ...["--shutdown-timeout", "0"],
         ...this.args,
       ],
     });

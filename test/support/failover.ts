@@ -42,7 +42,9 @@ export async function startFailoverPair(options: { args?: string[] } = {}): Prom
   const started: FailoverNode[] = [];
   const start = async (link?: TcpProxy): Promise<FailoverNode> => {
     const more = link ? ["--replicaof", `127.0.0.1 ${link.port}`] : [];
-    const server = await startRedis({ args: ["--repl-diskless-sync-delay", "0", ...args, ...more] });
+    const server = await startRedis({
+      args: ["--repl-diskless-sync-delay", "0", "--shutdown-timeout", "0", ...args, ...more],
+    });
     // Without a user of its own: the app's login is not replicated, so each node is given it.
     await asApp(server.url);
     const admin = new Redis(server.url, { retryStrategy: (attempt) => Math.min(attempt * 50, 500) });

@@ -9,6 +9,7 @@
  */
 import type { Redis } from "../../redis/connect.js";
 import { type Keys, PARTITIONS } from "../../redis/partitions.js";
+import type { Confirm } from "../../redis/replication.js";
 import { loadScript, Script, type ScriptArgument } from "../../redis/scripts.js";
 import { runScriptFolder } from "../../runs/scripts.js";
 import { type Fence, RunRefused } from "../../runs/types.js";
@@ -62,17 +63,21 @@ export interface CheckpointStoreDeps {
   keys: Keys;
   /** Calls until Redis answers, if need be: each call here may be repeated. Without it a failure is the caller's. */
   persist?: <T>(call: () => Promise<T>) => Promise<T>;
+  /** Waits until a replica has a run's checkpoint. */
+  confirm?: Confirm | undefined;
 }
 
 export class CheckpointStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #persist: <T>(call: () => Promise<T>) => Promise<T>;
+  readonly #confirm: Confirm | undefined;
 
-  constructor({ redis, keys, persist = (call) => call() }: CheckpointStoreDeps) {
+  constructor({ redis, keys, persist = (call) => call(), confirm }: CheckpointStoreDeps) {
     this.#redis = redis;
     this.#keys = keys;
     this.#persist = persist;
+    this.#confirm = confirm;
   }
 
   /**
@@ -93,7 +98,10 @@ export class CheckpointStore {
         ...parcel.blobs(),
       ],
     );
-    return accepted(text(answer), threadId) === "stored";
+    const isStored = accepted(text(answer), threadId) === "stored";
+    if (isStored && writer.author)
+      await this.#confirm?.(this.#key(threadId), { runId: writer.author.runId, what: "checkpoint" });
+    return isStored;
   }
 
   /** Stores the writes of one task beside a checkpoint, which may come later. @throws as `put` */

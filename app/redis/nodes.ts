@@ -1,0 +1,32 @@
+/** The nodes that take writes: the one Redis, or a cluster's masters, each asked on the connection of the commands. */
+import { Cluster } from "ioredis";
+import type { Redis } from "./connect.js";
+import { crc16 } from "./partitions.js";
+
+const SLOTS = 16_384;
+
+export interface Node {
+  /** `host:port`; empty for the one Redis, whose address is the login's. */
+  name: string;
+  redis: Pick<Redis, "info">;
+}
+
+export function writableNodes(redis: Redis): Node[] {
+  if (!(redis instanceof Cluster)) return [{ name: "", redis }];
+  return redis.nodes("master").map((node) => ({ name: nameOf(node.options), redis: node }));
+}
+
+/** @param tag of a partition, such as `{sw:3}` @returns undefined while the map of slots is unknown */
+export function nodeOf(redis: Redis, tag: string): string | undefined {
+  if (!(redis instanceof Cluster)) return "";
+  return redis.slots[crc16(tag.slice(1, -1)) % SLOTS]?.[0];
+}
+
+function nameOf({ host = "", port = 6379 }: { host?: string | undefined; port?: number | undefined }): string {
+  return `${host}:${port}`;
+}
+
+/** A number of what INFO answers; 0 where it is not told. */
+export function infoNumber(info: string, name: string): number {
+  return Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
+}
