@@ -8,11 +8,13 @@ import { readProject } from "./graphs/config.js";
 import { type Graphs, loadGraphs } from "./graphs/load.js";
 import { createServer } from "./http/server.js";
 import { type ConnectionUse, connect, type Redis, ready } from "./redis/connect.js";
+import { startMemoryGuard } from "./redis/memory.js";
 import { Keys, PARTITIONS } from "./redis/partitions.js";
 import { createPersist } from "./redis/persist.js";
 import { startReplication } from "./redis/replication.js";
 import { Runs } from "./runs/runs.js";
 import { startSweeper } from "./runs/sweeper.js";
+import { trimEvents } from "./runs/trimEvents.js";
 import type { Settings } from "./settings.js";
 import type { Log } from "./telemetry/log.js";
 import { type Heartbeat, HeartbeatFailed, startHeartbeat } from "./worker/heartbeat.js";
@@ -46,8 +48,13 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const keys = new Keys(settings.redis.keyPrefix);
   const replication = await startReplication(redis, settings.redis, log);
   const { confirm } = replication;
+  const memory = startMemoryGuard({
+    redis,
+    log,
+    spare: (node, stillFull) => trimEvents({ redis, keys }, node, stillFull),
+  });
   const removals = new Removals(redis, keys);
-  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, log });
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, log });
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
   const assistants = await registerAssistants(redis, keys, systemAssistants(graphs));
@@ -60,6 +67,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
       runs.close();
       await sweeper.stop();
       replication.stop();
+      await memory.stop();
       connections.disconnect();
     },
   };

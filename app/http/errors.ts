@@ -4,6 +4,7 @@
  */
 import type { ErrorRequestHandler } from "express";
 import { isAway } from "../redis/away.js";
+import { MemoryFull } from "../redis/memory.js";
 import { RunRefused } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
 import { requestIdOf } from "./requestId.js";
@@ -47,7 +48,7 @@ export function answerErrors(log: Log): ErrorRequestHandler {
         method: request.method,
         stack: stackOf(refusal?.cause ?? error),
       };
-      if (refusal?.status === 503) log.warn(entry, "redis is away");
+      if (refusal?.status === 503) log.warn(entry, refusal.message);
       else log.error(entry, "request failed");
     }
     if (response.headersSent) {
@@ -64,6 +65,8 @@ function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof RunRefused) return new HttpError(refusalStatus[error.reason], error.message);
   if (!(error instanceof Error)) return undefined;
+  if (error instanceof MemoryFull)
+    return new HttpError(503, error.message, { "Retry-After": String(error.retryAfterSeconds) });
   if (isAway(error)) return databaseAway();
   return fromBodyParser(error);
 }

@@ -1,14 +1,14 @@
 /** The nodes that take writes: the one Redis, or a cluster's masters, each asked on the connection of the commands. */
 import { Cluster } from "ioredis";
 import type { Redis } from "./connect.js";
-import { crc16 } from "./partitions.js";
+import { crc16, type Keys, PARTITIONS } from "./partitions.js";
 
 const SLOTS = 16_384;
 
 export interface Node {
   /** `host:port`; empty for the one Redis, whose address is the login's. */
   name: string;
-  redis: Pick<Redis, "info">;
+  redis: Redis;
 }
 
 export function writableNodes(redis: Redis): Node[] {
@@ -20,6 +20,12 @@ export function writableNodes(redis: Redis): Node[] {
 export function nodeOf(redis: Redis, tag: string): string | undefined {
   if (!(redis instanceof Cluster)) return "";
   return redis.slots[crc16(tag.slice(1, -1)) % SLOTS]?.[0];
+}
+
+/** The tag of a partition that lies on the node; undefined for one without any. */
+export function tagOn(redis: Redis, keys: Keys, node: string): string | undefined {
+  const tags = Array.from({ length: PARTITIONS }, (_, partition) => keys.tag(partition));
+  return tags.find((tag) => nodeOf(redis, tag) === node);
 }
 
 function nameOf({ host = "", port = 6379 }: { host?: string | undefined; port?: number | undefined }): string {

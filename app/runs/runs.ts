@@ -1,5 +1,6 @@
 /** What a server does with runs. Every call but `follow` is one script; refusals are RunRefused. */
 import type { Redis } from "../redis/connect.js";
+import type { MemoryGuard } from "../redis/memory.js";
 import { type Keys, PARTITIONS } from "../redis/partitions.js";
 import type { Confirm, Write } from "../redis/replication.js";
 import { toFields } from "../redis/scripts.js";
@@ -34,6 +35,8 @@ export interface RunsDeps {
   removals: RemovalSteps;
   /** Asks replicas for what was written; not given: nobody asks. */
   confirm?: Confirm;
+  /** Refuses runs before Redis is full; not given: nobody looks. */
+  memory?: Pick<MemoryGuard, "check">;
   log: Log;
 }
 
@@ -47,9 +50,10 @@ export class Runs {
 
   /**
    * Accepts a run; the same request again (same run id and hash) gets the same run.
-   * @throws RunRefused `thread_missing`, `thread_busy`, `thread_deleting`, `id_reused`, `id_taken`
+   * @throws RunRefused `thread_missing`, `thread_busy`, `thread_deleting`, `id_reused`, `id_taken`; MemoryFull
    */
   async enqueue(run: NewRun): Promise<Run> {
+    this.deps.memory?.check(this.deps.keys.of(run.threadId, "run", run.runId));
     if (!run.idIsGiven) return await this.#enqueue(run);
     const isNew = await this.#reserve(run);
     try {
