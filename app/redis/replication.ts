@@ -47,6 +47,8 @@ export async function startReplication(commands: Redis, login: RedisLogin, log: 
     const kinds = [...new Set(writes.map(({ what }) => what))];
     const entry = { event: "unconfirmed_writes", runs, kinds, writes: writes.length, total: unconfirmed, reason };
     log.warn(entry, "no replica has these writes yet; a failover now would lose them");
+    // There may be none any more: then nobody is to wait for it.
+    void lookOnce();
   };
 
   const look = async () => {

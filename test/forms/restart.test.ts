@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { RedisServer } from "../../app/local/redisServer.js";
 import { asApp } from "../support/acl.js";
-import { goneOnceAllEnded, type Load, startLoad, takes } from "../support/load.js";
+import { type Load, lostOnceAllEnded, startLoad, takes } from "../support/load.js";
 import { startRedis } from "../support/redis.js";
 import type { Chunk } from "../support/sdk.js";
 import { type Topology, topology } from "../support/topology.js";
@@ -76,7 +76,7 @@ test("Redis is killed and restarts: requests get 503 meanwhile, runs go on, none
   expectNoGap(stream);
   expect(new Set(load.refusals)).toEqual(new Set([503]));
   expect(load.longestAnswerMs).toBeLessThan(3_500);
-  expect(await goneOnceAllEnded(load, all.client, 30_000)).toEqual([]);
+  expect(await lostOnceAllEnded(load, all.client, 30_000)).toEqual([]);
   expect(await statuses("/ok?check_db=1", all.servers)).toEqual([200, 200]);
 });
 
@@ -98,7 +98,7 @@ test("Redis stands still for longer than a lease: the same", { timeout: 90_000 }
   await stream.ended;
   expectNoGap(stream);
   expect(load.longestAnswerMs).toBeLessThan(6_000);
-  expect(await goneOnceAllEnded(load, all.client, 30_000)).toEqual([]);
+  expect(await lostOnceAllEnded(load, all.client, 30_000)).toEqual([]);
 });
 
 test("a burst while Redis is away is refused at once, and nothing of it is kept", { timeout: 60_000 }, async () => {
