@@ -4,6 +4,7 @@
  * Exit codes: 0 drained or loaded, 1 failed, 2 wrong usage, configuration or project, 3 Redis does not answer.
  */
 import { checkProject } from "./check.js";
+import { ModelRefused } from "./data/model.js";
 import { ProjectError } from "./graphs/config.js";
 import { RedisUnreachable, type Role, startServerRole, startWorkerRole } from "./roles.js";
 import { readSettings, SettingsError } from "./settings.js";
@@ -65,6 +66,7 @@ async function crash(error: unknown, running: Role | undefined, log: Log): Promi
 
 function explain(error: unknown): never {
   if (error instanceof SettingsError || error instanceof ProjectError) fail(2, error.message);
+  if (error instanceof ModelRefused) fail(2, error.message);
   if (error instanceof RedisUnreachable) fail(3, error.message);
   if (isTaken(error)) fail(2, `port ${error.port} is taken; choose another PORT or HEALTH_PORT`);
   fail(1, error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -1,6 +1,7 @@
 /** The two roles: what each is made of, and how it goes down. */
 import { registerAssistants } from "./data/assistants.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
+import { checkModel } from "./data/model.js";
 import { Removals } from "./data/removal.js";
 import { Threads } from "./data/threads.js";
 import { systemAssistantId } from "./graphs/assistants.js";
@@ -46,6 +47,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const subscriber = connections.open("subscriber");
   await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
+  await checkModel(redis, keys);
   const replication = await startReplication(redis, settings.redis, log);
   const { confirm } = replication;
   const memory = startMemoryGuard({
@@ -84,6 +86,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   const blocking = Array.from({ length: settings.redis.cluster ? PARTITIONS : 1 }, () => connections.open("blocking"));
   await connections.ready();
   const keys = new Keys(settings.redis.keyPrefix);
+  await checkModel(redis, keys);
   const persist = createPersist(redis, log);
   const replication = await startReplication(redis, settings.redis, log);
   const { confirm } = replication;
