@@ -76,7 +76,8 @@ export function threadRoutes(resource: Resource, { threads, removals, states }: 
     const state = thread.stale && (await states.newest(thread));
     if (!state) return thread;
     await threads.refresh(thread, state);
-    return { ...thread, ...state, status: thread.status === "interrupted" ? state.status : thread.status };
+    const told = thread.status === "busy" || thread.status === "error";
+    return { ...thread, ...state, status: told ? thread.status : state.status };
   };
 
   resource.post(
