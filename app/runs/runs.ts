@@ -123,7 +123,7 @@ export class Runs {
           `thread ${run.threadId} is being deleted; try again, or choose another`,
         );
       default: {
-        const by = answer[1] ? `run ${answer[1]}` : "a run that is delayed";
+        const by = answer[1] ? `run ${answer[1]}` : "a run that waits or is delayed";
         throw new RunRefused(
           "thread_busy",
           `thread ${run.threadId} is busy with ${by}; wait for it, or choose another multitask_strategy than reject`,

@@ -20,25 +20,41 @@ export interface SweepDeps {
   log: Log;
 }
 
+/** What a sweep found that takes more than a script. */
+interface Found {
+  removals: Removal[];
+  expiring: string[];
+}
+
 /** Sweeps about each `sweepMs` until stopped. Failures are logged; the next sweep tries again. */
 export function startSweeper(deps: SweepDeps, settings: SweepSettings): { stop(): Promise<void> } {
   let timer: NodeJS.Timeout | undefined;
   let current: Promise<void> = Promise.resolve();
-  let stopped = false;
+  const stopped = new AbortController();
+  // A removal may take long; leases must not wait for it.
+  let removing = false;
+  const remove = async (found: Found) => {
+    if (removing) return;
+    removing = true;
+    await removeAll(deps, found, stopped.signal);
+    removing = false;
+  };
 
   const schedule = () => {
     // Jitter keeps a fleet that started together from sweeping together.
     const delay = settings.sweepMs * (0.8 + 0.4 * Math.random());
     timer = setTimeout(() => {
-      current = sweep(deps, settings).finally(() => {
-        if (!stopped) schedule();
+      current = heal(deps, settings).then((found) => {
+        void remove(found);
+        if (!stopped.signal.aborted) schedule();
       });
     }, delay);
   };
   schedule();
   return {
+    /** A removal under way is left to the sweeps of others. */
     async stop() {
-      stopped = true;
+      stopped.abort();
       clearTimeout(timer);
       await current;
     },
@@ -47,7 +63,10 @@ export function startSweeper(deps: SweepDeps, settings: SweepSettings): { stop()
 
 /** One sweep of all partitions, and what it finds to remove. */
 export async function sweep(deps: SweepDeps, settings: SweepSettings): Promise<void> {
-  const { redis, keys, log } = deps;
+  await removeAll(deps, await heal(deps, settings));
+}
+
+async function heal({ redis, keys, log }: SweepDeps, settings: SweepSettings): Promise<Found> {
   const { leaseMs, sweepMs, maxFailures } = settings;
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
   try {
@@ -63,20 +82,35 @@ export async function sweep(deps: SweepDeps, settings: SweepSettings): Promise<v
       for (const runId of overruled)
         log.warn({ event: "run_overruled", runId }, "cancelled; its worker had not ended it");
     }
-    const [removals, expiring] = [healed.flatMap((found) => found[3]), healed.flatMap((found) => found[4])];
-    await removeAll(deps, removals.map(toRemoval), expiring);
+    return {
+      removals: healed.flatMap(([, , , removals]) => removals.map(toRemoval)),
+      expiring: healed.flatMap(([, , , , expiring]) => expiring),
+    };
   } catch (error) {
-    log.warn({ event: "sweep_failed", reason: error instanceof Error ? error.message : String(error) }, "sweep failed");
+    warn(log, error);
+    return { removals: [], expiring: [] };
   }
 }
 
-/** One after the other: they are nobody's request, and each may be thousands of checkpoints. */
-async function removeAll({ removals, log }: SweepDeps, left: Removal[], expiring: string[]): Promise<void> {
-  for (const removal of left) {
-    log.warn({ event: "removal_resumed", ...removal }, "its process has left a removal unfinished");
-    await removals.remove(removal);
+/** One after the other: nobody waits for them, and each may be thousands of checkpoints. */
+async function removeAll({ removals, log }: SweepDeps, found: Found, stopped?: AbortSignal): Promise<void> {
+  try {
+    for (const removal of found.removals) {
+      if (stopped?.aborted) return;
+      log.warn({ event: "removal_resumed", ...removal }, "its process has left a removal unfinished");
+      await removals.remove(removal);
+    }
+    for (const threadId of found.expiring) {
+      if (stopped?.aborted) return;
+      await removals.expire(threadId);
+    }
+  } catch (error) {
+    if (!stopped?.aborted) warn(log, error);
   }
-  for (const threadId of expiring) await removals.expire(threadId);
+}
+
+function warn(log: Log, error: unknown): void {
+  log.warn({ event: "sweep_failed", reason: error instanceof Error ? error.message : String(error) }, "sweep failed");
 }
 
 /** @param text a member of `removals`, as `lua/include/removal.lua` says */

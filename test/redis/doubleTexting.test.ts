@@ -119,7 +119,9 @@ describe("what is refused", () => {
 
   test("reject names the delayed run that keeps the thread", async () => {
     await accept({ afterMs: 60_000 });
-    await expect(core.runs.enqueue(newRun({ threadId, strategy: "reject" }))).rejects.toThrow("a run that is delayed");
+    await expect(core.runs.enqueue(newRun({ threadId, strategy: "reject" }))).rejects.toThrow(
+      "a run that waits or is delayed",
+    );
   });
 
   test("a thread made by the request that interrupts has nothing to interrupt", async () => {

@@ -92,9 +92,15 @@ describe("deleting a thread", () => {
   test("refuses what comes meanwhile, and a sweep finishes what a dead server left", async () => {
     await ended("first");
     await accept();
+    const running = await core.claim(threadId, 1);
+    await core.runs.cancel(threadId, running.runId);
     const late = await accept();
     await accept({ afterMs: 30 });
     expect((await fence()) as string[]).toContain("more");
+    expect(await scripts.overrule.run(core.redis, core.keys.of(threadId, "run", running.runId), running.runId)).toBe(
+      "not_needed",
+    );
+    await scripts.sweep.run(core.redis, core.keys.of(threadId, "leases"), 30_000, 60_000, 3, 100);
 
     for (const ifNotExists of ["create", "reject"] as const)
       await expect(accept({ ifNotExists })).rejects.toMatchObject({ reason: "thread_deleting" });
@@ -102,8 +108,15 @@ describe("deleting a thread", () => {
     await expect(core.runs.cancel(threadId, late.runId)).rejects.toMatchObject({ reason: "run_missing" });
     expect(await threads.get(threadId)).toBeUndefined();
 
+    const claimed: ClaimedRun[] = [];
     await vi.waitFor(async () => {
-      expect((await core.attempts.claim(partitionOf(threadId), ["echo"], 5, 1_000)).runs).toEqual([]);
+      const answer = await core.attempts.claim(partitionOf(threadId), ["echo"], 5, 30_000);
+      claimed.push(...answer.runs);
+      // The delayed run has come due.
+      expect(await core.redis.zcard(core.keys.of(threadId, "delayed"))).toBe(0);
+    });
+    expect(claimed).toEqual([]);
+    await vi.waitFor(async () => {
       await core.sweep({ sweepMs: 1 });
       expect(await keysLeft()).toEqual([]);
     });

@@ -25,13 +25,6 @@ end
 if exists and only_expired and not expired(KEYS[1], thread, 'delete') then return { 'kept' } end
 
 local removing = key('removing', thread)
-if exists then
-  local active = redis.call('HGET', KEYS[1], 'active')
-  if active and active ~= '' then redis.call('ZREM', key('removals'), thread .. ':' .. active) end
-  redis.call('RENAME', KEYS[1], removing)
-  redis.call('ZREM', key('expiring'), thread)
-end
-redis.call('ZADD', key('removals'), now, thread)
 
 -- Without `append_events`, which would count in the thread's hash, and whose stream is not kept.
 local function tell_end(run, owner, last)
@@ -42,10 +35,9 @@ local function tell_end(run, owner, last)
 end
 
 local answer = { 'gone' }
-local members = redis.call('ZRANGE', key('runs', thread), 0, limit - 1)
-for _, member in ipairs(members) do
-  local run = string.match(member, ':(.*)$')
-  local status, graph, owner, last, place = unpack(redis.call('HMGET', key('run', run), 'status', 'graph_id', 'owner', 'last', 'place'))
+local function let_go(run)
+  local status, graph, owner, last, place =
+    unpack(redis.call('HMGET', key('run', run), 'status', 'graph_id', 'owner', 'last', 'place'))
   if status == 'pending' or status == 'running' then
     tell_owner('lost', owner)
     tell_end(run, owner, last)
@@ -53,8 +45,25 @@ for _, member in ipairs(members) do
     settle_tokens(graph)
   end
   redis.call('UNLINK', key('run', run), key('events', run))
-  redis.call('ZREM', key('runs', thread), member)
   answer[#answer + 1] = run
+end
+
+if exists then
+  local active = redis.call('HGET', KEYS[1], 'active')
+  redis.call('RENAME', KEYS[1], removing)
+  redis.call('ZREM', key('expiring'), thread)
+  -- The only one that could be claimed, or that a sweep could end or hand on, which would make the thread's hash anew.
+  if active and active ~= '' then
+    redis.call('ZREM', key('removals'), thread .. ':' .. active)
+    let_go(active)
+  end
+end
+redis.call('ZADD', key('removals'), now, thread)
+
+local members = redis.call('ZRANGE', key('runs', thread), 0, limit - 1)
+for _, member in ipairs(members) do
+  let_go(string.match(member, ':(.*)$'))
+  redis.call('ZREM', key('runs', thread), member)
 end
 if redis.call('EXISTS', key('runs', thread)) == 1 then answer[1] = 'more' else redis.call('UNLINK', key('waiting', thread)) end
 return answer

@@ -13,7 +13,7 @@
   Returns  {'accepted', createdMs, run that was taken back and whose checkpoints are to go or '', runs whose cancel was
            requested…} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
            | {'id_taken'} (a stateless run can't have its own thread: one with its id exists)
-           | {'thread_missing'} | {'thread_busy', active run or '' where all are delayed}
+           | {'thread_missing'} | {'thread_busy', active run or '' where none is}
            | {'thread_deleting'}
   Holds  I5 (order), I12 (what is refused leaves nothing behind)
 ]]
@@ -52,7 +52,8 @@ if exists and lifetime ~= 'thread' then return { 'id_taken' } end
 if thread_lifetime == 'delete' then return { 'thread_missing' } end
 if not exists and if_missing ~= 'create' then return { 'thread_missing' } end
 if exists and strategy == 'reject' and tonumber(redis.call('HGET', thread_key, 'open')) > 0 then
-  return { 'thread_busy', redis.call('HGET', thread_key, 'active') }
+  local active = redis.call('HGET', thread_key, 'active')
+  return { 'thread_busy', redis.call('EXISTS', key('run', active)) == 1 and active or '' }
 end
 
 if not exists then create_thread(thread_key, thread_metadata, lifetime) end
