@@ -152,6 +152,20 @@ describe("rolling back a running run", () => {
   });
 });
 
+test("a thread is read by the graph that it had before", async () => {
+  const other = newRun({ threadId, graphId: "other", assistantId: uuid() });
+  await core.runs.enqueue(other);
+  await core.runs.cancel(threadId, other.runId, "rollback");
+  expect(await threadOf()).not.toHaveProperty("graph_id");
+  await askedThread();
+  const { graph_id, assistant_id } = await threadOf();
+  const again = { ...other, runId: uuid() };
+  await core.runs.enqueue(again);
+  expect(await threadOf()).toMatchObject({ graph_id: "other" });
+  await core.runs.cancel(threadId, again.runId, "rollback");
+  expect(await threadOf()).toMatchObject({ graph_id, assistant_id });
+});
+
 describe("while a run is being removed", () => {
   /** The fence alone, as a server that dies right after it leaves it. */
   const fence = (run: ClaimedRun) =>

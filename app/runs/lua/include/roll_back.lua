@@ -1,4 +1,20 @@
 --- @include "cancelled"
+-- A thread's state is read by the graph of its latest run: that is the one before the run which went.
+local LOOKED_AT = 10
+
+local function restore_graph(thread)
+  local thread_key = key('thread', thread)
+  for _, member in ipairs(redis.call('ZREVRANGE', key('runs', thread), 0, LOOKED_AT - 1)) do
+    local graph, assistant = unpack(redis.call('HMGET', key('run', string.match(member, ':(.*)$')), 'graph_id', 'assistant_id'))
+    if graph then
+      redis.call('HSET', thread_key, 'graph_id', graph, 'assistant_id', assistant)
+      return
+    end
+  end
+  -- Where records have expired there were others, most likely of the same graph.
+  if redis.call('HGET', thread_key, 'accepted') == '1' then redis.call('HDEL', thread_key, 'graph_id', 'assistant_id') end
+end
+
 --[[ Takes an open run back, as if it had not been accepted: its followers are told that it ended, its record goes. Its
   thread's values are still those from before it. One that never began has stored nothing; else its checkpoints are to be
   removed, and until they are the thread is still the run's. Its place in the thread's index stays, so that its events,
@@ -20,6 +36,7 @@ local function roll_back(run)
     return false
   end
 
+  restore_graph(thread)
   redis.call('HINCRBY', thread_key, 'open', -1)
   if began then begin_removal(thread, run)
   elseif redis.call('HGET', thread_key, 'active') == run then promote_next(thread) end
