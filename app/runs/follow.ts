@@ -9,6 +9,7 @@
  * Where the stream can't continue what was delivered (the oldest events went, or a failover lost the newest) the follow
  * has *lost* its place: it tells the run's attempt and its current state, and goes on with what comes from then on.
  */
+import { isAway } from "../redis/away.js";
 import { attemptOf, compareIds, END, ENQUEUED, type EventMessage, idBefore, isNext } from "./events.js";
 import { PAGE_EVENTS, type StreamSource } from "./streamSource.js";
 import { type EventId, type RunEvent, RunRefused } from "./types.js";
@@ -28,6 +29,8 @@ export type FollowFrom = "new" | "now" | "start" | { after: EventId };
 export type CurrentState = () => Promise<string | undefined>;
 
 const HELD_BYTES = 1024 * 1024;
+const OUTAGE_MS = 90_000;
+const ASK_AGAIN_MS = 250;
 const NO_ID: EventId = "";
 
 /** Of a run that was deleted while it was followed. */
@@ -63,6 +66,7 @@ export class RunFollow implements Follow {
   /** The run may not have been accepted yet, so nothing of it may mean just that. */
   #awaited = false;
   #closed = false;
+  #awaySince: number | undefined;
   #wake: () => void = () => {};
 
   constructor({ runId, source, currentState, onClosed }: FollowOptions) {
@@ -177,12 +181,37 @@ export class RunFollow implements Follow {
       this.#heldBytes = 0;
       return batch;
     }
-    if (this.#lost) return await this.#resynchronize();
-    if (this.#behind) return await this.#readPage();
-    await new Promise<void>((wake) => {
-      this.#wake = wake;
-    });
+    if (this.#lost || this.#behind) return await this.#read();
+    await this.#woken();
     return [];
+  }
+
+  /** While Redis is away it is asked again, as long as a run goes on without it; then the client is cut, and resumes. */
+  async #read(): Promise<RunEvent[]> {
+    const lost = this.#lost;
+    try {
+      const events = await (lost ? this.#resynchronize() : this.#readPage());
+      this.#awaySince = undefined;
+      return events;
+    } catch (error) {
+      const now = performance.now();
+      this.#awaySince ??= now;
+      if (!isAway(error) || now - this.#awaySince > OUTAGE_MS) throw error;
+      this.#lost ||= lost;
+      this.#behind = true;
+      await this.#woken(ASK_AGAIN_MS);
+      return [];
+    }
+  }
+
+  #woken(withinMs?: number): Promise<void> {
+    return new Promise((resolve) => {
+      const limit = withinMs === undefined ? undefined : setTimeout(() => this.#wake(), withinMs);
+      this.#wake = () => {
+        clearTimeout(limit);
+        resolve();
+      };
+    });
   }
 
   async #readPage(): Promise<RunEvent[]> {
