@@ -6,6 +6,7 @@
  */
 import { Cluster, type ClusterOptions, type RedisOptions, Redis as Standalone } from "ioredis";
 import type { Log } from "../telemetry/log.js";
+import { WATCH_TIMES, watch } from "./watchdog.js";
 
 export type Redis = Standalone | Cluster;
 
@@ -23,6 +24,8 @@ export interface RedisLogin {
 const base: RedisOptions = {
   keepAlive: 10_000,
   connectTimeout: 5_000,
+  // How long a half-open connection, which never answers that it is closed, keeps its client from making another.
+  disconnectTimeout: 500,
   noDelay: true,
   // Never give up: 50 ms doubling to 2 s, with jitter so that a fleet doesn't come back in step.
   retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt - 1, 6), 2_000) + Math.random() * 200,
@@ -93,14 +96,19 @@ export async function connectNode(login: RedisLogin, node: string, log: Log): Pr
   return redis;
 }
 
-/** Opens a connection; it connects in the background and reconnects for ever. Errors are logged, not thrown. */
-export function connect(login: RedisLogin, use: ConnectionUse, log: Log): Redis {
+/**
+ * Opens a connection; it connects in the background and reconnects for ever, also where nothing but the watchdog notices
+ * that it must. Errors are logged, not thrown.
+ */
+export function connect(login: RedisLogin, use: ConnectionUse, log: Log, watchTimes = WATCH_TIMES): Redis {
   const redis = login.cluster ? connectCluster(login, use) : connectStandalone(login, use);
   const warn = (error: Error) => log.warn({ use, reason: reasonOf(error) }, "redis connection");
   redis.on("error", warn);
   // Of a cluster: of a command's connection to a node, and of a subscriber's.
   redis.on("node error", warn);
   redis.on("nodeError", warn);
+  // A pop is silent as long as it blocks, and has a limit of its own.
+  if (use !== "blocking") watch(redis, watchTimes, log, { use });
   return redis;
 }
 
