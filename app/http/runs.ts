@@ -48,7 +48,10 @@ export const JoinQuery = z.object({
   cancel_on_disconnect: QueryFlag.default(false),
 });
 export const JoinHeaders = z.object({
-  "last-event-id": LastEventId.describe("the last id that the client has; `-1` for all that is kept"),
+  "last-event-id": LastEventId.describe(
+    "the last id that the client has, `-1` for the run's first event on; where that is gone, `metadata` and one `values` " +
+      "with the current state come first, then what is new",
+  ),
 });
 
 export interface RunsDeps {

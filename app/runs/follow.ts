@@ -20,8 +20,8 @@ export interface Follow extends AsyncIterable<RunEvent[]> {
 }
 
 /**
- * Where a follow begins. `new`: a run that is about to be enqueued; `now`: what comes from here on; `start`: all that is
- * kept; `after`: what follows that id.
+ * Where a follow begins. `new`: a run that is about to be enqueued; `now`: what comes from here on; `start`: from its
+ * first event on; `after`: what follows that id.
  */
 export type FollowFrom = "new" | "now" | "start" | { after: EventId };
 
