@@ -94,6 +94,7 @@ export class ClaimLoop {
     while (!this.#stopped) {
       try {
         await this.#paused?.until;
+        if (this.#stopped) return;
         await this.#turn();
       } catch (error) {
         if (this.#stopped) return;

@@ -9,7 +9,7 @@ import { type Graph, type Graphs, type RunControl, type StateSnapshot, withCheck
 import { describeError } from "../graphs/serialize.js";
 import { isAway } from "../redis/away.js";
 import type { Persist } from "../redis/persist.js";
-import type { Attempts, Outcome } from "../runs/attempts.js";
+import type { Attempts, NewEvent, Outcome } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
 import { decideBegin } from "./begin.js";
@@ -54,6 +54,13 @@ function reasonOf(error: unknown): string {
   return error instanceof Stopped || isAway(error) ? error.message : error instanceof Error ? error.name : typeof error;
 }
 
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    if (signal.aborted) reject(signal.reason);
+  });
+}
+
 export class Execution {
   readonly #graphSignal = new AbortController();
   /** Ends what is tried for the run on Redis: nothing of it would be kept. */
@@ -61,6 +68,8 @@ export class Execution {
   readonly #control: RunControl;
   #drainRequested = false;
   #wasCutShort = false;
+  /** Settles when the graph's stream, or what makes the graph, comes to its end, which code that is stopped may ignore. */
+  #streaming: Promise<unknown> = Promise.resolve();
   readonly #events: StreamEvents;
   readonly #writer: EventWriter;
   readonly #config: RunConfig;
@@ -118,26 +127,35 @@ export class Execution {
    * on after the run has left; where the graph ended by itself, what its nodes left behind is their own affair.
    */
   async settled(): Promise<void> {
-    if (this.#wasCutShort) await nodesSettled(this.run.owner);
+    if (!this.#wasCutShort) return;
+    await this.#streaming;
+    await nodesSettled(this.run.owner);
   }
 
   /** @returns undefined when the worker drains and another one is to go on */
   async #streamToItsEnd(): Promise<Outcome | undefined> {
-    const { graphs, checkpointer } = this.deps;
     try {
-      const shared = await graphs.get(this.run.graphId, this.#config);
-      const graph = withCheckpointer(shared, this.run.lifetime === "delete" ? undefined : checkpointer);
-      watchNodes(graph);
-      const begin = await decideBegin(this.run, graph, checkpointer, atNewest(this.#config));
-      if (begin.from === "input") await this.#stream(graph, graphInput(this.run, graphs.runtime), this.#config);
-      if (begin.from === "checkpoint") await this.#stream(graph, null, atNewest(this.#config));
+      const streamed = this.#streamFromItsBegin();
+      this.#streaming = streamed.catch(() => {});
+      await Promise.race([streamed, whenAborted(this.#graphSignal.signal)]);
       return ended("success", this.#events.answer, await this.#snapshot());
     } catch (error) {
       return await this.#interpret(error);
     }
   }
 
+  async #streamFromItsBegin(): Promise<void> {
+    const { graphs, checkpointer } = this.deps;
+    const shared = await graphs.get(this.run.graphId, this.#config);
+    const graph = withCheckpointer(shared, this.run.lifetime === "delete" ? undefined : checkpointer);
+    watchNodes(graph);
+    const begin = await decideBegin(this.run, graph, checkpointer, atNewest(this.#config));
+    if (begin.from === "input") await this.#stream(graph, graphInput(this.run, graphs.runtime), this.#config);
+    if (begin.from === "checkpoint") await this.#stream(graph, null, atNewest(this.#config));
+  }
+
   async #stream(graph: Graph, input: unknown, config: RunConfig): Promise<void> {
+    this.#graphSignal.signal.throwIfAborted();
     const { payload } = this.run;
     const options = {
       ...config,
@@ -156,7 +174,7 @@ export class Execution {
   /** Twice the cost of `stream`: only for clients that asked for `events`. */
   async #streamAllEvents(graph: Graph, input: unknown, options: Record<string, unknown>): Promise<void> {
     for await (const event of graph.streamEvents(input, { ...options, version: "v2" })) {
-      await this.#writer.write([this.#events.event(event)]);
+      await this.#write([this.#events.event(event)]);
       const ofTheGraph = event.event === "on_chain_stream" && event.run_id === this.run.runId;
       if (ofTheGraph) await this.#take(event.data.chunk);
     }
@@ -166,7 +184,13 @@ export class Execution {
   async #take(chunk: unknown): Promise<void> {
     const parts = chunk as unknown[];
     const [namespace, mode, data] = parts.length === 3 ? parts : [[], ...parts];
-    await this.#writer.write(this.#events.convert(namespace as string[], mode as string, data));
+    await this.#write(this.#events.convert(namespace as string[], mode as string, data));
+  }
+
+  /** A graph that is stopped may still stream for a while: nobody is to see it. */
+  async #write(events: NewEvent[]): Promise<void> {
+    this.#graphSignal.signal.throwIfAborted();
+    await this.#writer.write(events);
   }
 
   async #interpret(error: unknown): Promise<Outcome | undefined> {

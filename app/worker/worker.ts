@@ -67,7 +67,8 @@ export class Worker {
     this.#slots = new Slots(settings.runsPerWorker);
     heartbeat.hear(
       (word) => this.#heed(word),
-      (error) => this.#becomeUnfit({ event: "heartbeat_ended", error: error.name }, "the heartbeat's thread ended"),
+      // Nobody renews the leases any more: there is no time for another step.
+      (error) => this.#becomeUnfit({ event: "heartbeat_ended", error: error.name }, "the heartbeat's thread ended", 0),
     );
     this.#loops = deps.blocking.map((blocking, at) => this.#claimLoop(blocking, at));
     for (const loop of this.#loops) loop.start();
@@ -82,8 +83,8 @@ export class Worker {
    * Claims nothing more and lets go of its runs: those with checkpoints move at their next superstep, the others may end;
    * at the deadline what is left is stopped and handed back. Resolves when none is left.
    */
-  drain(): Promise<void> {
-    this.#drained ??= this.#drain();
+  drain(withinSeconds = this.deps.settings.drainSeconds): Promise<void> {
+    this.#drained ??= this.#drain(withinSeconds);
     return this.#drained;
   }
 
@@ -161,19 +162,16 @@ export class Worker {
     for (const { execution } of this.#slots.values()) execution.requestDrain();
   }
 
-  async #drain(): Promise<void> {
-    const { settings, log, protection } = this.deps;
+  async #drain(seconds: number): Promise<void> {
+    const { log, protection } = this.deps;
     this.#slots.close();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
     const held = this.#slots.values();
-    log.info({ event: "draining", runs: held.length, seconds: settings.drainSeconds }, "draining");
+    log.info({ event: "draining", runs: held.length, seconds }, "draining");
     for (const { execution } of held) execution.requestDrain();
     const all = Promise.all(held.map(({ left }) => left));
     const deadline = new AbortController();
-    await Promise.race([
-      all,
-      delay(settings.drainSeconds * 1000, undefined, { signal: deadline.signal }).catch(() => {}),
-    ]);
+    await Promise.race([all, delay(seconds * 1000, undefined, { signal: deadline.signal }).catch(() => {})]);
     deadline.abort();
     for (const { execution } of held) execution.stop("drain");
     const handedBack = setTimeout(() => {
@@ -184,12 +182,12 @@ export class Worker {
     await protection.end();
   }
 
-  #becomeUnfit(what: Record<string, unknown>, reason: string): void {
+  #becomeUnfit(what: Record<string, unknown>, reason: string, drainSeconds?: number): void {
     if (this.#isUnfit) return;
     this.#isUnfit = true;
     this.deps.log.fatal(what, reason);
     this.deps.heartbeat.unfit(reason);
-    void this.drain().then(this.#tellUnfit);
+    void this.drain(drainSeconds).then(this.#tellUnfit);
   }
 
   #report(): void {
