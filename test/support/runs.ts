@@ -19,7 +19,12 @@ export async function recordOf(
   { redis }: Pick<Topology, "redis">,
   run: { thread_id: string; run_id: string },
 ): Promise<Record<string, string>> {
-  return await adminOf(redis).hgetall(new Keys("sw").of(run.thread_id, "run", run.run_id));
+  const admin = new Redis(redis.url);
+  try {
+    return await admin.hgetall(new Keys("sw").of(run.thread_id, "run", run.run_id));
+  } finally {
+    admin.disconnect();
+  }
 }
 
 /** With all rights; it goes with the test. */
