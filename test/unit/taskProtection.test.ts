@@ -90,3 +90,33 @@ test("outside of ECS there is nothing to ask", async () => {
   await local.end();
   expect(told).toEqual([]);
 });
+
+test("one that gives way drops it when its last run has left, without waiting, and takes none meanwhile", async () => {
+  const worker = start({ idleMs: 60_000 });
+  worker.busy();
+  await vi.waitFor(() => expect(told).toEqual([TAKEN]));
+  worker.giveWay(true);
+  worker.idle();
+  await vi.waitFor(() => expect(told).toEqual([TAKEN, DROPPED]));
+  worker.busy();
+  worker.idle();
+  worker.giveWay(false);
+  worker.busy();
+  await vi.waitFor(() => expect(told).toEqual([TAKEN, DROPPED, TAKEN]));
+});
+
+test("refusals are counted", async () => {
+  status = 400;
+  const counts: number[] = [];
+  protection = createTaskProtection({
+    agentUri,
+    minutes: 30,
+    log: silent,
+    idleMs: 10,
+    onRefused: (times) => counts.push(times),
+  });
+  protection.busy();
+  await vi.waitFor(() => expect(counts).toEqual([1]));
+  protection.idle();
+  await vi.waitFor(() => expect(counts).toEqual([1, 2]));
+});
