@@ -47,6 +47,16 @@ export async function exitOf({ process: child }: Instance): Promise<number | str
   return child.exitCode ?? child.signalCode;
 }
 
+/** Resolves when an instance has written this: a line of its log, or what a graph prints. */
+export async function says(instance: Instance, text: string): Promise<void> {
+  await vi.waitFor(
+    () => {
+      if (!instance.log().includes(text)) throw new Error(`${instance.name} has not written ${text}`);
+    },
+    { timeout: 20_000, interval: 20 },
+  );
+}
+
 /** Resolves when the worker executes so many runs. */
 export async function executes(worker: Instance, runs: number): Promise<void> {
   await vi.waitFor(
@@ -54,7 +64,7 @@ export async function executes(worker: Instance, runs: number): Promise<void> {
       const { running } = await healthOf(worker);
       if (running !== runs) throw new Error(`${worker.name} executes ${running} runs`);
     },
-    { timeout: 10_000, interval: 20 },
+    { timeout: 20_000, interval: 20 },
   );
 }
 

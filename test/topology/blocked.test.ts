@@ -12,6 +12,7 @@ import {
   numbersOf,
   recordOf,
   type StateOfSteps,
+  says,
   watchHealth,
 } from "../support/runs.js";
 import { type Topology, type TopologyOptions, topology } from "../support/topology.js";
@@ -55,12 +56,15 @@ test("a cancelled run that blocks the loop is ended by its worker's own heartbea
   const worker = await all.startWorker(BLOCKS);
   const run = await begin("blocks", 3_000);
   await executes(worker, 1);
-  await vi.waitFor(() => expect(worker.log()).toContain("blocking"));
+  await says(worker, "blocking");
   const admin = adminOf(all.redis);
   const key = new Keys("sw").of(run.thread_id, "run", run.run_id);
   expect(await scripts.cancel.run(admin, key, run.run_id, run.thread_id, "interrupt", 700)).toBe("requested");
   const cancelled = performance.now();
-  await vi.waitFor(async () => expect((await recordOf(all, run)).status).toBe("interrupted"), { interval: 20 });
+  await vi.waitFor(async () => expect((await recordOf(all, run)).status).toBe("interrupted"), {
+    interval: 20,
+    timeout: 5_000,
+  });
   expect(performance.now() - cancelled).toBeLessThan(1_000);
   expect((await healthOf(worker)).running).toBe(1);
 
@@ -100,7 +104,7 @@ test("a run that blocks whichever worker takes it ends with an error at the limi
       expect(now.status).not.toMatch(/pending|running/);
       return now;
     },
-    { timeout: 15_000, interval: 100 },
+    { timeout: 20_000, interval: 100 },
   );
   expect(status).toBe("error");
   expect(await recordOf(all, run)).toMatchObject({ attempt: "2", failures: "2" });

@@ -6,7 +6,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { doersOf, executes, healthOf, numbersOf, recordOf, type StateOfSteps } from "../support/runs.js";
+import { doersOf, executes, healthOf, numbersOf, recordOf, type StateOfSteps, says } from "../support/runs.js";
 import { type Instance, type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
@@ -52,8 +52,7 @@ const valuesAtEnd = async (run: { thread_id: string; run_id: string }) => {
   await all.client.runs.join(run.thread_id, run.run_id);
   return (await all.client.threads.getState<StateOfSteps>(run.thread_id)).values;
 };
-const logs = (worker: Instance, event: string) =>
-  vi.waitFor(() => expect(worker.log()).toContain(`"event":"${event}"`), { timeout: 10_000 });
+const logs = (worker: Instance, event: string) => says(worker, `"event":"${event}"`);
 
 test("a worker gives way to one of a later revision, drops its protection, and claims again when that one is gone", {
   timeout: 60_000,
@@ -63,7 +62,7 @@ test("a worker gives way to one of a later revision, drops its protection, and c
   // It would not be idle for long: these end where they began, and there is always one that waits for a slot.
   for (let run = 0; run < 20; run++) await all.client.runs.create(null, "steps", { input: { pace_ms: 60 } });
   await executes(old, 2);
-  await vi.waitFor(() => expect(told["9"]).toEqual([true]));
+  await vi.waitFor(() => expect(told["9"]).toEqual([true]), { timeout: 10_000 });
 
   const later = await startWorkerOf(10);
   await logs(old, "superseded");
@@ -71,7 +70,7 @@ test("a worker gives way to one of a later revision, drops its protection, and c
   expect(numbersOf(values)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(doersOf(values)).toEqual(new Set([old.process.pid, later.process.pid]));
   expect((await recordOf(all, moving)).failures ?? "0").toBe("0");
-  await vi.waitFor(() => expect(told["9"]).toEqual([true, false]));
+  await vi.waitFor(() => expect(told["9"]).toEqual([true, false]), { timeout: 20_000 });
 
   const next = await Promise.all(Array.from({ length: 8 }, () => begin(5)));
   for (const run of next) expect(doersOf(await valuesAtEnd(run))).toEqual(new Set([later.process.pid]));
