@@ -54,10 +54,17 @@ function reasonOf(error: unknown): string {
   return error instanceof Stopped || isAway(error) ? error.message : error instanceof Error ? error.name : typeof error;
 }
 
-function whenAborted(signal: AbortSignal): Promise<never> {
+/**
+ * A graph that is stopped stores what it had reached, and ends its stream: that is waited for. Code that does not listen
+ * is not: the run must be terminal within a second.
+ */
+const STREAM_ENDS_WITHIN_MS = 250;
+
+function lateAfter(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    if (signal.aborted) reject(signal.reason);
+    const onAbort = () => setTimeout(() => reject(signal.reason), STREAM_ENDS_WITHIN_MS);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
   });
 }
 
@@ -137,7 +144,7 @@ export class Execution {
     try {
       const streamed = this.#streamFromItsBegin();
       this.#streaming = streamed.catch(() => {});
-      await Promise.race([streamed, whenAborted(this.#graphSignal.signal)]);
+      await Promise.race([streamed, lateAfter(this.#graphSignal.signal)]);
       return ended("success", this.#events.answer, await this.#snapshot());
     } catch (error) {
       return await this.#interpret(error);

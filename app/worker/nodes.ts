@@ -4,7 +4,7 @@
  *
  * What is awaited before that race is the function of a `RunnableCallable`: LangGraph's class around each node, task and
  * tool node. So its two methods that call the function are made to count here, once a class: that of the project's own
- * copy of LangGraph, found on the graph's nodes, and through it all tasks and subgraphs of that copy. (Tried besides:
+ * copy of LangGraph, found on the graph's nodes, and through it all tasks and subgraphs of that copy. (Weighed besides:
  * callbacks end with the race; wrapping the nodes of each execution's graph misses tasks and subgraphs that a node
  * calls; async hooks cost every promise of every run.) A class that has not the two methods is left as it is: its nodes
  * count as settled.

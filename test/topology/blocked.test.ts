@@ -19,6 +19,9 @@ import { type Topology, type TopologyOptions, topology } from "../support/topolo
 
 const config = fileURLToPath(new URL("../support/projects/unruly/langgraph.json", import.meta.url));
 
+// Several processes start in each test, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 let all: Topology;
 const start = async (options: TopologyOptions) => {
   all = await topology({ config, workers: 0, ...options });

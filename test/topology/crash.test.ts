@@ -1,10 +1,13 @@
 /** Code of a graph that throws where nobody can catch it. */
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { executes, exitOf, numbersOf, recordOf, type StateOfSteps } from "../support/runs.js";
 import { type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/unruly/langgraph.json", import.meta.url));
+
+// Several processes start in each test, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let all: Topology;
 afterEach(() => all.stop());

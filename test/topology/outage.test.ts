@@ -17,6 +17,9 @@ const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /** The outages below are longer than the lease, which is 1.5 s here. */
 const OUTAGE_MS = 3_000;
 
+// Several processes start in each test, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 let all: Topology;
 const start = async (options: TopologyOptions) => {
   all = await topology({ config, workers: 2, ...options });
