@@ -21,6 +21,8 @@ export interface Heartbeat {
   report(report: Report): void;
   /** Health turns bad, for good. */
   unfit(reason: string): void;
+  /** The worker drains: workers of earlier revisions need not give way to it any more. */
+  leave(): void;
   /** Gives all runs up, as one failure each; resolves when Redis has taken them, or after a while. */
   forfeit(): Promise<void>;
   /** @param listener hears what the thread tells; its end, which it must not come to by itself, as an error */
@@ -70,6 +72,7 @@ export async function startHeartbeat(settings: Omit<ThreadData, "turns">): Promi
     drop: (owner) => tell({ kind: "drop", owner }),
     report: (report) => tell({ kind: "report", report }),
     unfit: (reason) => tell({ kind: "unfit", reason }),
+    leave: () => tell({ kind: "leave" }),
     async forfeit() {
       const forfeited = told("forfeited");
       tell({ kind: "forfeit" });

@@ -80,15 +80,16 @@ async function beat(): Promise<void> {
   const renewed = await leases.renew();
   if (renewed) answered();
   else awaySince ??= asked;
-  if (renewed && unfit === undefined) await register();
+  if (renewed) await register();
   beating = false;
   nextBeat = setTimeout(beat, renewed ? data.heartbeatMs : Math.min(data.heartbeatMs, AFTER_FAILURE_MS));
 }
 
 let superseded: number | undefined;
+let hasLeft = false;
 
 async function register(): Promise<void> {
-  if (!registration) return;
+  if (!registration || hasLeft) return;
   try {
     const by = await registration.renew(data.leaseMs);
     if (by !== superseded) tell({ kind: "superseded", by });
@@ -96,6 +97,13 @@ async function register(): Promise<void> {
   } catch (error) {
     log.warn({ event: "registration_failed", reason: String(error) }, "could not register");
   }
+}
+
+async function leave(): Promise<void> {
+  if (!registration || hasLeft) return;
+  hasLeft = true;
+  // Redis forgets one that could not leave.
+  await registration.leave().catch(() => {});
 }
 
 function look(watch: LoopWatch): void {
@@ -127,15 +135,14 @@ async function giveUp(watch: LoopWatch): Promise<void> {
 }
 
 async function forfeit(): Promise<void> {
-  const forfeited = Promise.all([leases.forfeit(), registration?.leave()]).catch((error: unknown) => {
+  const forfeited = Promise.all([leases.forfeit(), leave()]).catch((error: unknown) => {
     log.error({ event: "forfeit_failed", reason: String(error) }, "the runs are left to their leases");
   });
   await Promise.race([forfeited, delay(HAND_BACK_MS)]);
 }
 
 async function stop(): Promise<void> {
-  const left = registration?.leave().catch(() => {});
-  await Promise.race([left, delay(PONG_WITHIN_MS)]);
+  await Promise.race([leave(), delay(PONG_WITHIN_MS)]);
   leases.close();
   // Ends this thread, and what it has open, but not the process.
   process.exit();
@@ -146,6 +153,7 @@ function heed(word: ToThread): void {
   else if (word.kind === "drop") leases.drop(word.owner);
   else if (word.kind === "report") report = { ...report, ...word.report };
   else if (word.kind === "unfit") unfit = word.reason;
+  else if (word.kind === "leave") void leave();
   else if (word.kind === "forfeit") void forfeit().then(() => tell({ kind: "forfeited" }));
   else void stop();
 }

@@ -19,6 +19,8 @@ export type ToThread =
   | { kind: "unfit"; reason: string }
   /** Gives all runs up, a failure each. */
   | { kind: "forfeit" }
+  /** Others no longer count with this worker: it drains. */
+  | { kind: "leave" }
   | { kind: "stop" };
 
 export type FromThread =

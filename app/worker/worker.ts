@@ -163,7 +163,8 @@ export class Worker {
   }
 
   async #drain(seconds: number): Promise<void> {
-    const { log, protection } = this.deps;
+    const { log, protection, heartbeat } = this.deps;
+    heartbeat.leave();
     this.#slots.close();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
     const held = this.#slots.values();

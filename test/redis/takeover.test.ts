@@ -221,6 +221,7 @@ const noHeartbeat: Heartbeat = {
   drop() {},
   report() {},
   unfit() {},
+  leave() {},
   async forfeit() {},
   hear() {},
   async stop() {},
