@@ -1,13 +1,13 @@
 /** What a thread shows after runs that did not come to their end: a server on the real core, a worker played by the test. */
 import { Annotation, END, interrupt, START, StateGraph } from "@langchain/langgraph";
 import { Client } from "@langchain/langgraph-sdk";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { Threads } from "../../app/data/threads.js";
 import type { Graph } from "../../app/graphs/load.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
 import { ours } from "../support/checkpoints.js";
-import { type Core, startCore } from "../support/core.js";
+import { type Core, soon, startCore } from "../support/core.js";
 import { post, type Started, startServer } from "./support.js";
 
 const State = Annotation.Root({ steps: Annotation<string[]>({ reducer: (a, b) => a.concat(b), default: () => [] }) });
@@ -75,7 +75,7 @@ describe("a thread whose run was ended for its owner", () => {
 
   test("that was lost once too often shows it as well, and stays in error", async () => {
     await silentRun(1);
-    await vi.waitFor(async () => {
+    await soon(async () => {
       await core.sweep({ maxFailures: 1 });
       expect(await client.threads.get(threadId)).toMatchObject({ ...AT_THE_QUESTION, status: "error" });
     });
@@ -133,7 +133,7 @@ describe("rollback over HTTP", () => {
     const run = await silentRun();
     expect((await cancel(run.runId, "")).status).toBe(202);
     expect((await fetch(`${at.url}/threads/${threadId}/runs/${run.runId}`)).status).toBe(404);
-    await vi.waitFor(async () => expect(await client.threads.getHistory(threadId)).toEqual([]));
+    await soon(async () => expect(await client.threads.getHistory(threadId)).toEqual([]));
 
     const other = await client.runs.create(threadId, "echo", { input: { steps: [] } });
     await client.runs.cancel(threadId, other.run_id);

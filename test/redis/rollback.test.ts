@@ -1,13 +1,13 @@
 /** A run that is rolled back leaves its thread as if it had never been accepted, whoever finishes the removal. */
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { removalScripts } from "../../app/data/removal.js";
 import { partitionOf } from "../../app/redis/partitions.js";
 import { scripts } from "../../app/runs/scripts.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
 import { at, type Config, checkpointOf, loop, ours } from "../support/checkpoints.js";
-import { type Core, collect, newRun, startCore, success } from "../support/core.js";
+import { type Core, collect, newRun, soon, startCore, success } from "../support/core.js";
 
 let core: Core;
 let saver: Checkpointer;
@@ -62,7 +62,7 @@ async function askedThread(): Promise<Config> {
 }
 
 async function expectAsBefore(before: Record<string, unknown>): Promise<void> {
-  await vi.waitFor(async () => expect(await threadOf()).toMatchObject({ active: "" }));
+  await soon(async () => expect(await threadOf()).toMatchObject({ active: "" }));
   expect(await history()).toEqual(before);
   expect((await core.admin.keys("*")).filter((key) => /:(trail|removals|named):?/.test(key))).toEqual([]);
   expect(await threadOf()).toMatchObject({ status: "idle", open: "0", values: success.state.values });
@@ -201,7 +201,7 @@ describe("while a run is being removed", () => {
     // A living server's removal is left to it.
     await core.sweep();
     expect(await core.redis.zcard(core.keys.of(threadId, "removals"))).toBe(1);
-    await vi.waitFor(async () => {
+    await soon(async () => {
       await core.sweep({ sweepMs: 1 });
       expect(await core.redis.exists(core.keys.of(threadId, "removals"))).toBe(0);
     });

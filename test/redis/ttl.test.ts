@@ -1,11 +1,11 @@
 /** Threads that expire, and what is kept of runs that have ended. */
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { Threads, type ThreadTtl } from "../../app/data/threads.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
 import { at, type Config, checkpointOf, loop, ours } from "../support/checkpoints.js";
-import { type Core, newRun, startCore, success } from "../support/core.js";
+import { type Core, newRun, soon, startCore, success } from "../support/core.js";
 
 let core: Core;
 let saver: Checkpointer;
@@ -41,13 +41,10 @@ async function start(): Promise<ClaimedRun> {
 
 /** The sweeps do what is due now. */
 async function swept(expected: () => Promise<void>): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      await core.sweep();
-      await expected();
-    },
-    { interval: 10, timeout: 5_000 },
-  );
+  await soon(async () => {
+    await core.sweep();
+    await expected();
+  });
 }
 
 /** So far in the past that a ttl of a minute is over. */
@@ -153,7 +150,7 @@ describe("when all runs have ended", () => {
         const run = await core.claim(runId, end === "finished" ? 30_000 : 1);
         if (end === "finished") await core.attempts.finish(run, success, 1, []);
         else
-          await vi.waitFor(async () => {
+          await soon(async () => {
             await core.sweep({ maxFailures: 1 });
             expect(await core.runs.get(runId, runId)).toBeUndefined();
           });

@@ -1,6 +1,6 @@
 /** The coordination core on a Redis of the test's own, as a server and a worker use it. */
 import { v7 as uuid } from "uuid";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { Removals } from "../../app/data/removal.js";
 import { connect, type Redis } from "../../app/redis/connect.js";
 import { Keys, partitionOf } from "../../app/redis/partitions.js";
@@ -99,3 +99,7 @@ export async function collect(events: AsyncIterable<RunEvent[]>): Promise<RunEve
   for await (const batch of events) all.push(...batch);
   return all;
 }
+
+/** Tries until it holds, at the pace of the core, and as patiently as a busy machine needs. */
+export const soon = <T>(holds: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(holds, { interval: 10, timeout: 10_000 });
