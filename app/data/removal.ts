@@ -44,9 +44,9 @@ export class Removals implements RemovalSteps {
 
   /** Deletes a thread with all that it has. @returns false when there is no such thread */
   async deleteThread(threadId: string): Promise<boolean> {
-    const found = await this.#deleteRuns(threadId, { onlyExpired: false });
+    const found = await this.#deleteRuns(threadId, "delete");
     if (found) await this.remove({ threadId, what: undefined });
-    return found;
+    return found !== false;
   }
 
   /** Rolls an open run back, or deletes an ended one. @returns false when there is no such run */
@@ -61,7 +61,7 @@ export class Removals implements RemovalSteps {
   async expire(threadId: string): Promise<void> {
     const prunes = await runScripts.pruneThread.run(this.redis, this.#key("thread", threadId), threadId);
     if (prunes === 1) await this.remove({ threadId, what: "keep_latest" });
-    else if (await this.#deleteRuns(threadId, { onlyExpired: true })) await this.remove({ threadId, what: undefined });
+    else if (await this.#deleteRuns(threadId, "expire")) await this.remove({ threadId, what: undefined });
   }
 
   async #begin({ threadId, what }: Removal): Promise<void> {
@@ -71,23 +71,24 @@ export class Removals implements RemovalSteps {
     await runScripts.removed.run(this.redis, this.#removals(threadId), threadId, what);
   }
 
-  /** The first step fences. @returns false for a thread that is not there, or is not to be deleted */
-  async #deleteRuns(threadId: string, { onlyExpired }: { onlyExpired: boolean }): Promise<boolean> {
-    const { redis, keys } = this;
-    const args = [threadId, RUNS_A_STEP, onlyExpired ? "1" : ""];
-    for (;;) {
-      const answer = await runScripts.deleteThread.run(redis, this.#key("thread", threadId), ...args);
-      const [word, ...runIds] = answer as [word: "missing" | "kept" | "more" | "gone", ...string[]];
-      // The ids that clients gave are kept apart, each in a partition of its own.
-      await Promise.all(runIds.map((runId) => redis.unlink(keys.of(runId, "request", runId))));
-      if (word !== "more") return word === "gone";
-    }
+  /**
+   * One step; the first one fences.
+   * @returns false for a thread that is not there, or is not to be deleted
+   */
+  async #deleteRuns(threadId: string, asked: "delete" | "expire" | "go_on"): Promise<"more" | "gone" | false> {
+    const key = this.#key("thread", threadId);
+    const answer = await runScripts.deleteThread.run(this.redis, key, threadId, RUNS_A_STEP, asked);
+    const [word, ...runIds] = answer as [word: "missing" | "kept" | "more" | "gone", ...string[]];
+    // The ids that clients gave are kept apart, each in a partition of its own.
+    await Promise.all(runIds.map((runId) => this.redis.unlink(this.keys.of(runId, "request", runId))));
+    return word === "more" || word === "gone" ? word : false;
   }
 
   async #deleteRest(threadId: string): Promise<void> {
-    await this.#deleteRuns(threadId, { onlyExpired: false });
+    while ((await this.#deleteRuns(threadId, "go_on")) === "more");
     const history = this.#key("history", threadId);
-    while ((await removalScripts.deleteHistory.run(this.redis, history, threadId, CHECKPOINTS_A_STEP)) === 1);
+    const step = [threadId, CHECKPOINTS_A_STEP, threadId];
+    while ((await removalScripts.deleteHistory.run(this.redis, history, ...step)) === 1);
     await runScripts.forgetThread.run(this.redis, this.#removals(threadId), threadId);
   }
 

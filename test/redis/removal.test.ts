@@ -88,7 +88,8 @@ describe("deleting a thread", () => {
   });
 
   /** The first step alone, as a server that dies right after it leaves it. */
-  const fence = () => scripts.deleteThread.run(core.redis, core.keys.of(threadId, "thread", threadId), threadId, 1, "");
+  const fence = () =>
+    scripts.deleteThread.run(core.redis, core.keys.of(threadId, "thread", threadId), threadId, 1, "delete");
 
   test("refuses what comes meanwhile, and a sweep finishes what a dead server left", async () => {
     await ended("first");
@@ -122,6 +123,15 @@ describe("deleting a thread", () => {
       expect(await keysLeft()).toEqual([]);
     });
     expect((await threads.create({ threadId, metadata: {} })).created).toBe(true);
+  });
+
+  test("that comes late takes nothing of a new thread with its id", async () => {
+    await ended("first");
+    await core.removals.deleteThread(threadId);
+    const run = await ended("second");
+    await core.removals.remove({ threadId, what: undefined });
+    expect(await headOf()).toBe("second");
+    expect(await core.runs.get(threadId, run.runId)).toMatchObject({ status: "success" });
   });
 
   test("that is being rolled back needs the rollback no more", async () => {

@@ -3,11 +3,14 @@
 
   KEYS  1 history  zset  its namespaces
   ARGV  1 history   2 limit (checkpoints)
+        3 thread, where it is being deleted: only while it is, since another process may have ended that, and a new thread
+          have its id
   Returns  1 when there is more to remove, else 0
 ]]
 --- @include "keys"
 --- @include "history"
-local history, room = ARGV[1], tonumber(ARGV[2])
+local history, room, thread = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+if thread and not redis.call('ZSCORE', key('removals'), thread) then return 0 end
 while room > 0 do
   local ns = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
   if not ns then

@@ -6,7 +6,8 @@
 
   KEYS  1 thread
   ARGV  1 thread id  2 limit (runs)
-        3 `1`: only a thread that has been idle for longer than its ttl, whose strategy is `delete`
+        3 what is asked: `delete`; `expire`, only if it has been idle for longer than its ttl and that deletes; `go_on`,
+          only with a deletion that was begun: another process may have ended it, and a new thread have the id
   Returns  {'missing'} | {'kept'} (it is not to expire now) | {'more' or 'gone', ids of the runs that went…}
   Holds  I8, I9
 ]]
@@ -16,13 +17,13 @@
 --- @include "thread"
 --- @include "removal"
 --- @include "expired"
-local thread, limit, only_expired = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local thread, limit, asked = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local exists = redis.call('EXISTS', KEYS[1]) == 1
-if not exists and not is_deleting(thread) then
-  redis.call('ZREM', key('expiring'), thread)
+if not is_deleting(thread) and (not exists or asked == 'go_on') then
+  if not exists then redis.call('ZREM', key('expiring'), thread) end
   return { 'missing' }
 end
-if exists and only_expired and not expired(KEYS[1], thread, 'delete') then return { 'kept' } end
+if exists and asked == 'expire' and not expired(KEYS[1], thread, 'delete') then return { 'kept' } end
 
 local removing = key('removing', thread)
 
