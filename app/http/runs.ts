@@ -40,7 +40,7 @@ const CancelMany = z
     context.addIssue({ code: "custom", message: "must have either status, or thread_id and run_ids" });
     return z.NEVER;
   })
-  .meta({ id: "RunsCancel" });
+  .meta({ id: "RunsCancel", description: "Either `status`, or `thread_id` and `run_ids`." });
 
 /** What a join of a stream may say. */
 export const JoinQuery = z.object({

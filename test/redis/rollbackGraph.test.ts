@@ -1,8 +1,9 @@
-/** Real graphs whose runs are rolled back at each of their stages: the thread goes on as if the run had never been. */
+/** Real graphs whose runs are rolled back at each stage, or whose older checkpoints expire: their threads go on. */
 import * as langgraph from "@langchain/langgraph";
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
+import { Threads } from "../../app/data/threads.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
 import { all, counter, interview, type TestGraph, transcript } from "../support/checkpointGraphs.js";
 import { at, type Config, ours } from "../support/checkpoints.js";
@@ -71,5 +72,20 @@ describe.each(["sync", "async", "exit"] as const)("with durability %s", (durabil
     const older = history.at(-1)?.config.configurable?.checkpoint_id;
     await takeBack(await run(interview, null, durability, { checkpoint_id: older }));
     expect(await seenOf(interview)).toEqual(before);
+  });
+
+  test("an interview goes on to its end from the newest checkpoints alone", async () => {
+    const threads = new Threads(core.redis, core.keys);
+    await threads.create({ threadId, metadata: {}, ttl: { strategy: "keep_latest", ms: 60_000 } });
+    for (const input of INTERVIEW) {
+      await finish(await run(interview, input, durability));
+      const { state } = (await seenOf(interview)) as { state: unknown };
+      await core.admin.hset(core.keys.of(threadId, "thread", threadId), "updated_at", 1);
+      await core.admin.zadd(core.keys.of(threadId, "expiring"), 1, threadId);
+      await core.sweep();
+      expect(await seenOf(interview)).toEqual({ state, history: [expect.anything()] });
+    }
+    const { values } = await graph(interview).getState(at(threadId));
+    expect(values.log).toEqual(expect.arrayContaining(["Ada since 1843", "closed after 8 with 256 bytes"]));
   });
 });
