@@ -100,3 +100,9 @@ test("a server that is told to stop cuts its streams, and the SDK goes on throug
   expect(ids).toEqual(ids.map((_, at) => `1-${at}`));
   expect(ids.length).toBeGreaterThan(11);
 });
+
+test("a worker whose health port is taken ends with a sentence, and takes no run", async () => {
+  await start({ workers: 1 });
+  const taken = String(all.workers[0]?.port);
+  await expect(all.startWorker({ HEALTH_PORT: taken })).rejects.toThrow(`port ${taken} is taken; choose another PORT`);
+});
