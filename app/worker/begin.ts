@@ -34,7 +34,8 @@ export async function decideBegin(
 }
 
 async function hasStopped(run: ClaimedRun, graph: Graph, snapshot: StateSnapshot): Promise<boolean> {
-  if (snapshot.next.length === 0) return true;
+  // Not `next`: it leaves out the tasks whose writes are stored, but a step ends with the checkpoint that they lead to.
+  if (snapshot.tasks.length === 0) return true;
   if (snapshot.tasks.some((task) => (task.interrupts?.length ?? 0) > 0)) return true;
   const before = run.payload.interrupt_before ?? graph.interruptBefore;
   const after = run.payload.interrupt_after ?? graph.interruptAfter;

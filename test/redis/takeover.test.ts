@@ -2,7 +2,7 @@
 import { Annotation, END, GraphDrained, interrupt, START, StateGraph } from "@langchain/langgraph";
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { createCheckpointer } from "../../app/data/checkpoints/checkpointer.js";
+import { type Checkpointer, createCheckpointer } from "../../app/data/checkpoints/checkpointer.js";
 import { Threads } from "../../app/data/threads.js";
 import { type Graph, type Graphs, withCheckpointer } from "../../app/graphs/load.js";
 import { findLangGraph, loadRuntime } from "../../app/graphs/runtime.js";
@@ -153,6 +153,27 @@ const logOf = async (threadId: string) => {
 test("it goes on from the checkpoint, and executes nothing again", async () => {
   const { threadId } = await enqueued("echo");
   await attemptThatDies(threadId, "second", "third");
+  await nextAttempt(threadId);
+  expect(executed).toEqual(["first", "second", "third"]);
+  expect(await logOf(threadId)).toEqual({ status: "idle", log: ["in", "first", "second", "third"] });
+});
+
+test("a step whose tasks had all written, but whose checkpoint was not stored, is no end", async () => {
+  const { threadId, runId } = await enqueued("echo");
+  const run = await claim(threadId);
+  const { checkpointer } = deps;
+  const dying: Checkpointer = Object.assign(Object.create(checkpointer), {
+    put: async (...args: Parameters<Checkpointer["put"]>) => {
+      if (args[2].step === 2) throw new Error("died");
+      return await checkpointer.put(...args);
+    },
+  });
+  const graph = withCheckpointer(known.echo ?? expect.fail(), dying);
+  const config = { ...runConfig(run), durability: "sync" };
+  await expect(graph.invoke(graphInput(run, graphs.runtime), config)).rejects.toThrow("died");
+  await core.admin.zadd(core.keys.in(partitionOf(threadId), "leases"), 0, runId);
+  await core.sweep();
+
   await nextAttempt(threadId);
   expect(executed).toEqual(["first", "second", "third"]);
   expect(await logOf(threadId)).toEqual({ status: "idle", log: ["in", "first", "second", "third"] });
