@@ -1,4 +1,4 @@
-/** A client of a real core that resumes where nothing is left to resume from. */
+/** A client of a real core that resumes, also where nothing is left to resume from. */
 import { randomUUID } from "node:crypto";
 import { Annotation, END, MemorySaver, START, StateGraph } from "@langchain/langgraph";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
@@ -58,6 +58,25 @@ async function eventsOf(response: Response): Promise<EventSourceMessage[]> {
   createParser({ onEvent: (event) => events.push(event) }).feed(await response.text());
   return events;
 }
+
+test("goes on after its id, over attempts and after the end; without one as its creator asked", async () => {
+  for (const resumable of [true, false]) {
+    const payload = { stream_mode: ["custom"], input: null, stream_resumable: resumable };
+    const { run, claimed } = await begun({ payload });
+    await core.attempts.release(claimed);
+    const second = await core.claim(run.threadId);
+    await core.attempts.append(second, 1, [{ event: "custom", data: "1" }]);
+    await core.attempts.finish(second, success, 2, []);
+    const path = `/threads/${run.threadId}/runs/${run.runId}/stream`;
+    const ids = async (lastEventId: string) => (await eventsOf(await resume(path, lastEventId))).map(({ id }) => id);
+    const all = ["1-0", "1-1", "1-2", "1-3", "2-0", "2-1", "2-2"];
+    expect(await ids("-1")).toEqual(all);
+    for (const [at, id] of all.slice(0, -1).entries()) expect(await ids(id)).toEqual(all.slice(at + 1));
+    // It has everything, so it is told the end alone.
+    expect(await ids("2-2")).toEqual(["2-2"]);
+    expect(await ids("")).toEqual(resumable ? all : ["2-2"]);
+  }
+});
 
 test("is told the attempt and the thread's state, whatever modes it asked for, then what comes from then on", async () => {
   const threadId = await threadOfSixSteps();
