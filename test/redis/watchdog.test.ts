@@ -158,3 +158,17 @@ test("a connection that is well is left alone, and one that is closed is watched
   expect(closed.mock.calls.length).toBe(before);
   server.runs.close();
 });
+
+test("an answer that our own loop kept from being read is no silence", async () => {
+  const { redis, watched } = await silentNetwork();
+  const role = redis.role.bind(redis);
+  let asked = 0;
+  vi.spyOn(redis, "role").mockImplementation((() => {
+    const answer = role();
+    asked++;
+    for (const until = performance.now() + 3 * TIMES.limitMs; asked === 1 && performance.now() < until; );
+    return answer;
+  }) as typeof redis.role);
+  await vi.waitFor(() => expect(asked).toBeGreaterThan(3), { timeout: NOTICED_WITHIN_MS });
+  expect(watched()).toEqual([]);
+});
