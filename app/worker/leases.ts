@@ -2,6 +2,8 @@
  * The leases of the runs that a worker holds: renewed by one call a partition, whose answers repeat what the control
  * channel may have lost. A cancelled run that the worker does not end, because its loop is blocked, is ended here.
  */
+
+import { setTimeout as delay } from "node:timers/promises";
 import { Removals } from "../data/removal.js";
 import type { Redis } from "../redis/connect.js";
 import { type Keys, partitionOf } from "../redis/partitions.js";
@@ -12,6 +14,8 @@ import type { HeldRun } from "./heartbeatWords.js";
 
 /** From the word of a cancel to the terminal status, where the main thread does not write it. */
 const CANCEL_GRACE_MS = 500;
+/** The next beat does not wait longer for a node that doesn't answer. */
+const ANSWERS_WITHIN_MS = 1_000;
 
 export interface LeasesDeps {
   redis: Redis;
@@ -25,6 +29,8 @@ export interface LeasesDeps {
 
 export class Leases {
   readonly #held = new Map<string, HeldRun>();
+  /** Partitions whose call Redis has not yet answered. */
+  readonly #underWay = new Set<number>();
   /** Cancelled runs, until the main thread drops them or the grace is over. */
   readonly #cancelled = new Map<string, NodeJS.Timeout>();
 
@@ -58,21 +64,34 @@ export class Leases {
       );
   }
 
-  /** Renews all leases. @returns whether Redis answered; in a cluster, whether any node did */
+  /**
+   * Renews all leases, each partition for itself: one whose node is lost must not keep the others from theirs.
+   * @returns whether Redis answered; in a cluster, whether any node did
+   */
   async renew(): Promise<boolean> {
-    const answers = await Promise.all(
-      [...this.#byPartition()].map(async ([partition, runs]) => {
-        try {
-          const attention = await this.deps.attempts.heartbeat(partition, runs, this.deps.settings.leaseMs);
-          for (const each of attention) this.hear(each);
-          return true;
-        } catch (error) {
-          this.deps.log.warn({ event: "heartbeat_failed", reason: String(error) }, "heartbeat failed");
-          return false;
-        }
-      }),
-    );
-    return answers.length === 0 || answers.includes(true);
+    const partitions = [...this.#byPartition()];
+    if (partitions.length === 0) return true;
+    let answered = false;
+    const renewing = partitions.map(async ([partition, runs]) => {
+      // A call that its node doesn't answer must not pile up others behind it.
+      if (this.#underWay.has(partition)) return;
+      this.#underWay.add(partition);
+      if (await this.#renewIn(partition, runs)) answered = true;
+      this.#underWay.delete(partition);
+    });
+    await Promise.race([Promise.all(renewing), delay(ANSWERS_WITHIN_MS)]);
+    return answered;
+  }
+
+  async #renewIn(partition: number, runs: HeldRun[]): Promise<boolean> {
+    try {
+      const attention = await this.deps.attempts.heartbeat(partition, runs, this.deps.settings.leaseMs);
+      for (const each of attention) this.hear(each);
+      return true;
+    } catch (error) {
+      this.deps.log.warn({ event: "heartbeat_failed", reason: String(error) }, "heartbeat failed");
+      return false;
+    }
   }
 
   /**

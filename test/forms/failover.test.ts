@@ -12,7 +12,8 @@ let all: Topology;
 let load: Load;
 beforeEach(async () => {
   pair = await startFailoverPair();
-  all = await topology({ servers: 2, workers: 2, config, redis: pair });
+  const environment = { LEASE_MS: "5000", HEARTBEAT_MS: "1000", SWEEP_MS: "500" };
+  all = await topology({ servers: 2, workers: 2, config, environment, redis: pair });
   load = startLoad(all.url);
   await takes(load, 10, 10_000);
 });

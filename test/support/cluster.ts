@@ -42,6 +42,8 @@ export interface TestCluster {
 }
 
 export interface ClusterNode {
+  /** Its number. */
+  at: number;
   server: RedisServer;
   port: number;
   busPort: number;
@@ -51,13 +53,13 @@ export interface ClusterNode {
 export interface ClusterOptions {
   /** One for each master; it takes over when that is lost. */
   replicas?: boolean;
-  /** More flags of each node. */
-  args?: string[];
+  /** More flags of a node, by its number; the masters come first. */
+  argsOf?: (at: number) => string[];
 }
 
 export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
   const folder = await mkdtemp(join(tmpdir(), "switchyard-cluster-"));
-  const cluster = new Cluster(options.args ?? [], folder);
+  const cluster = new Cluster(options.argsOf ?? (() => []), folder);
   const masters = await cluster.start(MASTERS);
   const replicas = await cluster.start(options.replicas ? MASTERS : 0);
   for (const [at, { admin }] of masters.entries()) {
@@ -93,31 +95,35 @@ class Cluster {
   readonly #lost = new Map<number, ClusterNode>();
 
   constructor(
-    private readonly args: string[],
+    private readonly argsOf: (at: number) => string[],
     /** Who a node is must outlive its process. */
     private readonly folder: string,
   ) {}
 
   async start(count: number): Promise<ClusterNode[]> {
-    const started = await Promise.all(Array.from({ length: count }, async () => this.#node(await freePort())));
+    const started = await Promise.all(
+      Array.from({ length: count }, async (_, at) => {
+        return this.#node(this.nodes.length + at, await freePort());
+      }),
+    );
     this.nodes.push(...started);
     return started;
   }
 
   /** The bus between nodes has a port of its own; by itself it would be the port plus 10,000, which may be no port. */
-  async #node(busPort: number, before?: ClusterNode): Promise<ClusterNode> {
+  async #node(at: number, busPort: number, before?: ClusterNode): Promise<ClusterNode> {
     const server = await startRedis({
       ...(before && { port: before.port }),
       args: [
         ...["--cluster-enabled", "yes", "--cluster-port", String(busPort), "--cluster-node-timeout", "2000"],
         ...["--cluster-config-file", join(this.folder, `${busPort}.conf`), "--repl-diskless-sync-delay", "0"],
         ...["--shutdown-timeout", "0"],
-        ...this.args,
+        ...this.argsOf(at),
       ],
     });
     const admin = before?.admin ?? new Redis(server.url, { retryStrategy: (attempt) => Math.min(attempt * 50, 500) });
     if (!before) admin.on("error", () => {});
-    return { server, port: server.port, busPort, admin };
+    return { at, server, port: server.port, busPort, admin };
   }
 
   /** All that run see each other, and every slot has a master. */
@@ -161,7 +167,7 @@ class Cluster {
   async restart(port: number): Promise<void> {
     const lost = this.#lost.get(port);
     if (!lost) throw new Error(`no node at port ${port} was killed`);
-    const node = await this.#node(lost.busPort, lost);
+    const node = await this.#node(lost.at, lost.busPort, lost);
     this.#lost.delete(port);
     this.nodes.push(node);
     await asApp(node.server.url);
