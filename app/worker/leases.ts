@@ -79,7 +79,7 @@ export class Leases {
       if (await this.#renewIn(partition, runs)) answered = true;
       this.#underWay.delete(partition);
     });
-    await Promise.race([Promise.all(renewing), delay(ANSWERS_WITHIN_MS)]);
+    await Promise.race([Promise.all(renewing), delay(ANSWERS_WITHIN_MS, undefined, { ref: false })]);
     return answered;
   }
 
