@@ -8,13 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { v7 as uuid } from "uuid";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { freePort, type RedisServer } from "../../app/local/redisServer.js";
 import { connect, ready } from "../../app/redis/connect.js";
 import { PARTITIONS, partitionOf } from "../../app/redis/partitions.js";
 import { asApp } from "./acl.js";
 import { coreOn, silent } from "./core.js";
 import { startRedis } from "./redis.js";
+import { until } from "./until.js";
 
 const HOST = "127.0.0.1";
 const MASTERS = 3;
@@ -129,7 +130,7 @@ class Cluster {
   /** All that run see each other, and every slot has a master. */
   async agreed(): Promise<void> {
     for (const { admin } of this.nodes)
-      await vi.waitFor(
+      await until(
         async () => {
           const info = String(await admin.call("CLUSTER", "INFO"));
           expect(info).toMatch(/cluster_state:ok/);
@@ -141,7 +142,7 @@ class Cluster {
 
   /** Nodes take a lost master for well until its time-out, so masters are counted. */
   async healed(): Promise<void> {
-    await vi.waitFor(async () => expect(await this.#masters()).toHaveLength(MASTERS), {
+    await until(async () => expect(await this.#masters()).toHaveLength(MASTERS), {
       interval: 50,
       timeout: 20_000,
     });
@@ -181,13 +182,10 @@ class Cluster {
 }
 
 async function caughtUp({ admin }: ClusterNode): Promise<void> {
-  await vi.waitFor(
-    async () => expect(await admin.info("replication")).toMatch(/role:slave[\s\S]*master_link_status:up/),
-    {
-      interval: 50,
-      timeout: 20_000,
-    },
-  );
+  await until(async () => expect(await admin.info("replication")).toMatch(/role:slave[\s\S]*master_link_status:up/), {
+    interval: 50,
+    timeout: 20_000,
+  });
 }
 
 /** A thread in each partition, so that every master has some. */

@@ -3,11 +3,12 @@
  * replica that was promoted, as the name of a managed Redis does.
  */
 import { Redis } from "ioredis";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import type { RedisServer } from "../../app/local/redisServer.js";
 import { asApp } from "./acl.js";
 import { startRedis } from "./redis.js";
 import { startTcpProxy, type TcpProxy } from "./tcpProxy.js";
+import { until } from "./until.js";
 
 export interface FailoverNode {
   server: RedisServer;
@@ -59,7 +60,7 @@ export async function startFailoverPair(options: { args?: string[] } = {}): Prom
 
   const addReplica = async () => {
     const added = await start(await startTcpProxy({ host: "127.0.0.1", port: primary.server.port }));
-    await vi.waitFor(async () => expect(await added.admin.info("replication")).toMatch(/master_link_status:up/), {
+    await until(async () => expect(await added.admin.info("replication")).toMatch(/master_link_status:up/), {
       interval: 20,
       timeout: 20_000,
     });
