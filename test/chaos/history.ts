@@ -182,7 +182,7 @@ export const emptyHistory = (
 /** One JSON text a line: a kind, then what was recorded. */
 export function writeHistory(file: string, history: History, audit: Audit): void {
   const { asked, cancels, deletions, followers, faults, samples, unconfirmed, lives, ...settings } = history;
-  const line = (kind: string, value: object) => appendFileSync(file, `${JSON.stringify({ kind, ...value })}\n`);
+  const line = (kind: string, value: object) => appendFileSync(file, `${JSON.stringify({ record: kind, ...value })}\n`);
   line("settings", settings);
   for (const [kind, records] of Object.entries({
     asked,
