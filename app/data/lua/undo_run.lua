@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[ undo_run: take a removed run out of its thread's history, up to `limit` checkpoints a call.
-  Its checkpoints are the newest of each namespace, since only a thread's active run writes: they go from the newest on. Where
-  the first of them started from another's checkpoint, what the run wrote beside that one goes, and what was there before
+  Its checkpoints are the newest of each namespace, since only a thread's active run writes: they go from the newest on.
+  Where the first of them started from another's checkpoint, what the run wrote beside that one goes, and what was there before
   comes back; so it does along the trail, which tells of writes that no checkpoint of the run followed. So the head is
   again the checkpoint that the run started from. Every call may be repeated, from any place, by any process.
 

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
---[[ delete_thread: a thread goes, with up to `limit` of its runs a call.      delayed | waiting | ready | leased | terminal ──▶ gone
+--[[ delete_thread: a thread goes, with up to `limit` of its runs a call.
+                                                             delayed | waiting | ready | leased | terminal ──▶ gone
 
   The first call takes the thread's hash away, so that nothing can be claimed, accepted or written any more. Open runs end
   for their followers, and their owners are told that they are lost.
@@ -14,7 +15,6 @@
 --- @include "base"
 --- @include "events"
 --- @include "queue"
---- @include "thread"
 --- @include "removal"
 --- @include "expired"
 local thread, limit, asked = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -66,5 +66,6 @@ for _, member in ipairs(members) do
   let_go(string.match(member, ':(.*)$'))
   redis.call('ZREM', key('runs', thread), member)
 end
-if redis.call('EXISTS', key('runs', thread)) == 1 then answer[1] = 'more' else redis.call('UNLINK', key('waiting', thread)) end
+if redis.call('EXISTS', key('runs', thread)) == 1 then answer[1] = 'more'
+else redis.call('UNLINK', key('waiting', thread)) end
 return answer

@@ -4,7 +4,8 @@
   KEYS  1 run          hash; must not exist, or be the same request again
   ARGV  1 run id       2 thread id     3 graph id      4 assistant id
         5 lifetime     `thread` (a thread of the caller's), `keep` or `delete` (a thread of its own)
-        6 strategy     `enqueue`, `reject`, `interrupt` or `rollback`: of the thread's open runs, all are cancelled or taken back
+        6 strategy     `enqueue`, `reject`, or what becomes of all open runs of the thread: `interrupt` (cancelled) or
+                       `rollback` (taken back)
         7 if the thread is missing: `create` or `reject`
         8 afterMs      earliest start, from now
         9 resumable    `1` or `0`

@@ -5,7 +5,8 @@ local LOOKED_AT = 10
 local function restore_graph(thread)
   local thread_key = key('thread', thread)
   for _, member in ipairs(redis.call('ZREVRANGE', key('runs', thread), 0, LOOKED_AT - 1)) do
-    local graph, assistant = unpack(redis.call('HMGET', key('run', string.match(member, ':(.*)$')), 'graph_id', 'assistant_id'))
+    local run = string.match(member, ':(.*)$')
+    local graph, assistant = unpack(redis.call('HMGET', key('run', run), 'graph_id', 'assistant_id'))
     if graph then
       redis.call('HSET', thread_key, 'graph_id', graph, 'assistant_id', assistant)
       return
