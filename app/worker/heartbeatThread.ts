@@ -109,21 +109,22 @@ async function leave(): Promise<void> {
 function look(watch: LoopWatch): void {
   const away = awaySince !== undefined || redis.status !== "ready";
   const blockedMs = watch.look(away);
-  if (blockedMs >= data.blockedLoopSeconds * 1000) void giveUp(watch);
+  if (blockedMs >= blockedLimitMs) void giveUp(watch);
   const outageMs = performance.now() - (awaySince ?? performance.now());
   if (toldOutage || outageMs < data.outageSeconds * 1000) return;
   toldOutage = true;
   tell({ kind: "outage" });
 }
 
+const blockedLimitMs = data.blockedLoopSeconds * 1000;
 let givingUp = false;
 
 async function giveUp(watch: LoopWatch): Promise<void> {
   if (givingUp) return;
   givingUp = true;
   // Between two beats nobody notices that a Redis whose connection stands does not answer.
-  if (!(await redisAnswers())) {
-    watch.look(true);
+  const away = !(await redisAnswers());
+  if (watch.look(away) < blockedLimitMs) {
     givingUp = false;
     return;
   }

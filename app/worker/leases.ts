@@ -34,6 +34,8 @@ export class Leases {
   /** Cancelled runs, until the main thread drops them or the grace is over. */
   readonly #cancelled = new Map<string, NodeJS.Timeout>();
 
+  #givenUp = false;
+
   constructor(private readonly deps: LeasesDeps) {}
 
   get size(): number {
@@ -70,7 +72,7 @@ export class Leases {
    */
   async renew(): Promise<boolean> {
     const partitions = [...this.#byPartition()];
-    if (partitions.length === 0) return true;
+    if (this.#givenUp || partitions.length === 0) return true;
     let answered = false;
     const renewing = partitions.map(async ([partition, runs]) => {
       // A call that its node doesn't answer must not pile up others behind it.
@@ -101,6 +103,7 @@ export class Leases {
   async forfeit(): Promise<void> {
     const { redis, keys, settings, log } = this.deps;
     const deps = { redis, keys, removals: new Removals(redis, keys), log };
+    this.#givenUp = true;
     await sweep(deps, settings);
     await Promise.all(
       [...this.#byPartition()].map(([partition, runs]) => this.deps.attempts.heartbeat(partition, runs, 0)),
