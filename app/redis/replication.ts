@@ -156,7 +156,10 @@ class ReplicatedNode {
       if (losses !== this.#losses) return "the connection was lost";
       return replicas === 0 ? `not within ${WAIT_MS} ms` : undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      const reason = error instanceof Error ? error.message : String(error);
+      // Half-open, it would keep each write waiting for as long.
+      if (reason === "Command timed out") this.redis.disconnect(true);
+      return reason;
     }
   }
 }

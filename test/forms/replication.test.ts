@@ -107,6 +107,27 @@ test("what was written to a primary that failed is not taken for confirmed by th
   await vi.waitFor(async () => expect(await commands.get(keyOf("lost"))).toBeNull(), { timeout: 5_000 });
 });
 
+test("a connection that went silent is made anew, and keeps nobody waiting meanwhile", async () => {
+  const redis = await pair();
+  const { replication } = await replicationOn(redis.url);
+  const confirm = (runId: string) => replication.confirm(keyOf(runId), { runId, what: "checkpoint" });
+  redis.proxy.silence(true);
+  await confirm("silent");
+  const asked = performance.now();
+  for (let at = 0; at < 20; at++) await confirm(`soon ${at}`);
+  expect(performance.now() - asked).toBeLessThan(1_000);
+  expect(replication.unconfirmed).toBe(21);
+  redis.proxy.silence(false);
+  await vi.waitFor(
+    async () => {
+      const before = replication.unconfirmed;
+      await confirm("after");
+      expect(replication.unconfirmed).toBe(before);
+    },
+    { timeout: 10_000 },
+  );
+});
+
 test("a replica that goes and one that comes are noticed; without any it costs no connection", async () => {
   const alone = await startRedis();
   toStop.push(() => alone.stop());

@@ -1,5 +1,6 @@
 /** Redis goes away under a server: what its clients see. */
 import { randomUUID } from "node:crypto";
+import { Redis as Standalone } from "ioredis";
 import { v7 } from "uuid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Removals } from "../../app/data/removal.js";
@@ -61,6 +62,19 @@ test("a Redis that stands still: 503, and as before once it goes on", async () =
   await expectAway();
   process.kill(redis.pid, "SIGCONT");
   await vi.waitFor(async () => expect((await post(`${at.url}/threads`)).status).toBe(200));
+});
+
+test("a burst while Redis stands still is refused within a command's limit, and nothing of it is held", async () => {
+  const commands = connections[0] ?? expect.fail("no connection");
+  const held = () => (commands instanceof Standalone ? commands.commandQueue.length : Number.NaN);
+  process.kill(redis.pid, "SIGSTOP");
+  const asked = performance.now();
+  const burst = await Promise.all(Array.from({ length: 300 }, () => post(`${at.url}/runs`, RUN)));
+  expect(new Set(burst.map(({ status }) => status))).toEqual(new Set([503]));
+  expect(performance.now() - asked).toBeLessThan(10_000);
+  process.kill(redis.pid, "SIGCONT");
+  await vi.waitFor(() => expect(held()).toBe(0), { timeout: 10_000 });
+  await vi.waitFor(async () => expect((await post(`${at.url}/threads`)).status).toBe(200), { timeout: 10_000 });
 });
 
 test("a Redis that is gone: 503, and open streams stay open", async () => {
