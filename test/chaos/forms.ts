@@ -78,6 +78,7 @@ async function failover(): Promise<RedisForm> {
     faults: {
       async failover() {
         await pair.failover();
+        await pair.addReplica();
       },
     },
     async stop() {

@@ -104,7 +104,7 @@ async function readKey(node: Redis, key: string, found: Audit): Promise<void> {
     found.threads[id] = { status, active, open: Number(open) };
   }
   if (kind === "events") found.streams[id] = (await node.xrange(key, "-", "+")).map((entry) => storedEvent(entry));
-  if (QUEUES.test(key)) found.queues[key] = await node.zrange(key, 0, -1);
+  if (QUEUES.test(key)) found.queues[key] = await node.zrange(key, "0", "-1");
   if (kind === "checkpoints" && namespace === "") found.checkpoints[id] = await authors(node, key, id);
 }
 
@@ -118,7 +118,7 @@ function storedRun(fields: Record<string, string>): StoredRun {
 }
 
 function storedEvent([id, fields]: [string, string[]]): StoredEvent {
-  const [, event = "", , number, , data = "", , status] = fields;
+  const [, event = "", , number = "", , data = "", , status] = fields;
   return { id, event, number: Number(number), data: digest(data), ...(status && { status }) };
 }
 
