@@ -58,8 +58,11 @@ export class RunFollow implements Follow {
   #behind = false;
   /** The stream does not go on from the cursor. */
   #lost = false;
-  /** While the stream is read, messages only tell how far it reaches: taking them too would repeat events. */
-  #reading = false;
+  /**
+   * While the stream is read, messages only tell how far it reaches: taking them too would repeat events. So until it has
+   * begun: where others follow the thread too, messages come before this follow has its place.
+   */
+  #reading = true;
   #announced: EventId = ENQUEUED;
   /** Who writes the newest attempt that was heard of. */
   #owner: { attempt: number; nonce: string } | undefined;
@@ -88,9 +91,9 @@ export class RunFollow implements Follow {
   async begin(from: FollowFrom): Promise<void> {
     if (from === "new") {
       this.#awaited = true;
+      this.#reached(ENQUEUED, false);
       return;
     }
-    this.#reading = true;
     const position = await this.#source.position();
     if (!position) throw new RunRefused("run_missing", `run ${this.runId} does not exist`);
     const { last, end } = position;

@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { NewEvent } from "../../app/runs/attempts.js";
-import type { RunEvent } from "../../app/runs/types.js";
+import type { ClaimedRun, RunEvent } from "../../app/runs/types.js";
 import { type Core, collect, newRun, startCore, success } from "../support/core.js";
 
 let core: Core;
@@ -51,6 +51,27 @@ describe("following a run", () => {
     await core.runs.enqueue(next);
     await core.attempts.finish(await core.claim(run.threadId), success, 1, []);
     expect((await collect(events)).map(({ threadSeq }) => threadSeq)).toEqual([3, 4]);
+  });
+
+  test("a message that comes with the subscription, of an event that the client has, is not told again", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const heard = vi.fn();
+    const { subscriber } = core;
+    subscriber.on("smessage", heard);
+    const subscribe = subscriber.ssubscribe.bind(subscriber);
+    let claiming: Promise<ClaimedRun> | undefined;
+    vi.spyOn(subscriber, "ssubscribe").mockImplementationOnce(async (channel) => {
+      const count = await subscribe(String(channel));
+      claiming = core.claim(run.threadId);
+      await vi.waitFor(() => expect(heard).toHaveBeenCalled());
+      return count;
+    });
+    const joined = collect(await core.runs.follow(run.threadId, run.runId, { after: "1-0" }));
+    if (!claiming) expect.fail("nobody subscribed");
+    await core.attempts.finish(await claiming, success, 1, numbered(1, 1));
+    expect(ids(await joined)).toEqual(["1-1", "1-2"]);
+    subscriber.off("smessage", heard);
   });
 
   test("a message too long to publish is read from the stream", async () => {
