@@ -39,6 +39,8 @@ const profiles = {
   request: { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 2_000 },
   /** A worker retries above the client, so a command settles within a bounded time. */
   worker: { maxRetriesPerRequest: null, commandTimeout: 5_000 },
+  /** A beat that a lost node leaves hanging must not outlast the lease: the next one asks the node that took over. */
+  heartbeat: { maxRetriesPerRequest: null, commandTimeout: 1_000 },
   /** Blocking pops only: the client's own limit frees one that a dropped connection left hanging. */
   blocking: { maxRetriesPerRequest: null, blockingTimeout: 5_000, blockingTimeoutGrace: 1_000 },
   subscriber: { maxRetriesPerRequest: null, autoResubscribe: true },
@@ -68,6 +70,7 @@ const clusterProfiles: Record<ConnectionUse, ClusterOptions> = {
   request: { slotsRefreshInterval: SLOTS_REFRESH_MS, enableOfflineQueue: false, maxRedirections: 6 },
   // The queue of a cluster's client knows no time-out.
   worker: { slotsRefreshInterval: SLOTS_REFRESH_MS, enableOfflineQueue: false },
+  heartbeat: { slotsRefreshInterval: SLOTS_REFRESH_MS, enableOfflineQueue: false },
   // Sixteen a worker: they learn of a slot that has moved by the answer to the next pop.
   blocking: {},
   subscriber: { slotsRefreshInterval: SLOTS_REFRESH_MS, shardedSubscribers: true },
@@ -134,7 +137,7 @@ function connectCluster(login: RedisLogin, use: ConnectionUse): Cluster {
     redisOptions,
   });
   // The client connects to a node when it is first needed, and has what else comes meanwhile wait as if it were lost.
-  if (use === "request" || use === "worker")
+  if (use === "request" || use === "worker" || use === "heartbeat")
     cluster.on("+node", (node: Standalone) => void node.connect().catch(() => {}));
   return cluster;
 }

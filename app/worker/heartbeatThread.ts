@@ -37,7 +37,7 @@ const tell = (word: FromThread) => port.postMessage(word);
 const { level, stack, instance } = data.log;
 const log = createLog(level, { stack, instance, role: "worker" });
 
-const redis = connect(data.login, "worker", log);
+const redis = connect(data.login, "heartbeat", log);
 const subscriber = connect(data.login, "subscriber", log);
 const keys = new Keys(data.keyPrefix);
 const leases = new Leases({

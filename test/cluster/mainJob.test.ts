@@ -63,14 +63,20 @@ test("forty writers at once: no event lost, repeated or out of order, and no con
   const total = (use: string) => during.reduce((sum, counts) => sum + (counts[use] ?? 0), 0);
   const subscribers = "ioredis-cluster(ssubscriber):switchyard-subscriber";
   expect(during.map((counts) => Object.keys(counts).sort())).toEqual(
-    during.map(() => [subscribers, "switchyard-blocking", "switchyard-request", "switchyard-worker"]),
+    during.map(() => [
+      subscribers,
+      "switchyard-blocking",
+      "switchyard-heartbeat",
+      "switchyard-request",
+      "switchyard-worker",
+    ]),
   );
   for (const counts of during)
     expect(counts).toMatchObject({
       [subscribers]: SERVERS + WORKERS,
       "switchyard-request": SERVERS,
-      // Of the main thread and of the heartbeat's.
-      "switchyard-worker": 2 * WORKERS,
+      "switchyard-worker": WORKERS,
+      "switchyard-heartbeat": WORKERS,
     });
   expect(total("switchyard-blocking")).toBe(WORKERS * PARTITIONS);
 });
