@@ -66,10 +66,14 @@ async function play(options: ChaosOptions, { form, topology, history, folder, te
   history.ended = Date.now();
 
   tell("faults are over; waiting until nothing is open");
-  const settled = setTimeout(() => giveUp.abort(), SETTLE_MS);
+  const settled = setTimeout(() => {
+    tell("some clients wait in vain; they give up");
+    giveUp.abort();
+  }, SETTLE_MS);
   await load.finish();
   clearTimeout(settled);
   for (const deadline = Date.now() + SETTLE_MS; !(await isQuiet(form)) && Date.now() < deadline; ) await delay(100);
+  tell("auditing");
   sampled.abort();
   await sampling;
   const held = await audit(form, topology.url);

@@ -10,6 +10,8 @@ interface Stage {
   form: RedisForm;
   history: History;
   random: Random;
+  /** Of processes that ended: the next fault does not wait until they serve. */
+  replacements: Promise<void>[];
 }
 
 /** Does it, and resolves when what was hurt is whole again. @returns what it was done to */
@@ -26,11 +28,11 @@ const ofProcesses: Record<string, Act> = {
   "term-worker": (stage, note) => replaced(stage, "worker", "SIGTERM", note),
   "term-server": (stage, note) => replaced(stage, "server", "SIGTERM", note),
   /** For longer than its lease: its runs are taken over, and it must notice when it wakes. */
-  async "stop-worker"({ topology, history, random }, note) {
-    const worker = random.pick(topology.instances("worker"));
+  async "stop-worker"(stage, note) {
+    const worker = stage.random.pick(await living(stage, "worker"));
     note(worker.name);
     worker.child.kill("SIGSTOP");
-    await delay(history.leaseMs + random.between(500, 1_200));
+    await delay(stage.history.leaseMs + stage.random.between(500, 1_200));
     worker.child.kill("SIGCONT");
   },
 };
@@ -49,7 +51,7 @@ const ofRedis: Record<string, Act> = {
     process.kill(pid, "SIGCONT");
   },
   async "cut-network"(stage, note) {
-    const { proxy, name } = anyInstance(stage);
+    const { proxy, name } = stage.random.pick(await living(stage, "server", "worker"));
     note(name);
     proxy.refuse(true);
     proxy.cut();
@@ -57,7 +59,7 @@ const ofRedis: Record<string, Act> = {
     proxy.refuse(false);
   },
   async "delay-network"(stage, note) {
-    const { proxy, name } = anyInstance(stage);
+    const { proxy, name } = stage.random.pick(await living(stage, "server", "worker"));
     note(name);
     proxy.delay(stage.random.between(NETWORK_DELAY_MS.least, NETWORK_DELAY_MS.most));
     await delay(stage.random.between(NETWORK_FAULT_MS.least, NETWORK_FAULT_MS.most));
@@ -65,7 +67,7 @@ const ofRedis: Record<string, Act> = {
   },
   /** Open and silent, as when a firewall forgot the connection; what was sent arrives when it is over. */
   async "silent-network"(stage, note) {
-    const { proxy, name } = anyInstance(stage);
+    const { proxy, name } = stage.random.pick(await living(stage, "server", "worker"));
     note(name);
     proxy.silence(true);
     await delay(stage.random.between(NETWORK_FAULT_MS.least, NETWORK_FAULT_MS.most));
@@ -74,22 +76,26 @@ const ofRedis: Record<string, Act> = {
 };
 
 async function replaced(
-  { topology, random }: Stage,
+  stage: Stage,
   role: Instance["role"],
   signal: "SIGKILL" | "SIGTERM",
   note: (target: string) => Fault,
 ): Promise<void> {
-  const instance = random.pick(topology.instances(role));
+  const instance = stage.random.pick(await living(stage, role));
   const fault = note(instance.name);
-  const whole = topology.replace(instance, signal);
+  stage.replacements.push(stage.topology.replace(instance, signal));
   // What a killed process did is over at once; who is told to stop is at it until it has ended.
   if (signal === "SIGTERM") await instance.exited;
   fault.until = Date.now();
-  await whole;
 }
 
-function anyInstance({ topology, random }: Stage): Instance {
-  return random.pick([...topology.instances("server"), ...topology.instances("worker")]);
+/** Faults may come faster than processes start. */
+async function living({ topology }: Stage, ...roles: Instance["role"][]): Promise<Instance[]> {
+  for (;;) {
+    const found = roles.flatMap((role) => topology.instances(role));
+    if (found.length > 0) return found;
+    await delay(50);
+  }
 }
 
 export const ROUND_SECONDS = 20;
@@ -104,7 +110,8 @@ export function kindsOf(form: Form): string[] {
  * Rounds in which each kind comes once, in an order that the seed draws: faults of processes one after the other, and
  * beside them those of Redis and the network. Resolves when the last one is over.
  */
-export async function playFaults(stage: Stage, rounds: number, roundMs: number): Promise<void> {
+export async function playFaults(given: Omit<Stage, "replacements">, rounds: number, roundMs: number): Promise<void> {
+  const stage: Stage = { ...given, replacements: [] };
   const own = Object.entries(stage.form.faults).map(([kind, act]): [string, Act] => [
     kind,
     async ({ random }, note) => {
@@ -116,6 +123,7 @@ export async function playFaults(stage: Stage, rounds: number, roundMs: number):
     playTrack(stage, Object.entries(ofProcesses), rounds, roundMs),
     playTrack(stage, [...Object.entries(ofRedis), ...own], rounds, roundMs),
   ]);
+  await Promise.all(stage.replacements);
 }
 
 async function playTrack(stage: Stage, acts: [string, Act][], rounds: number, roundMs: number): Promise<void> {

@@ -3,6 +3,8 @@ import type { Cancel, Fault } from "../history.js";
 import { type Case, short } from "./case.js";
 
 const CANCEL_MS = 1_000;
+/** Of a request on a busy machine, from its client to Redis. */
+const REQUEST_MS = 500;
 const READY_MS = 5_000;
 /** A client needs so long to find Redis again once that is back: reconnections are tried at growing distances. */
 const RECONNECT_MS = 1_000;
@@ -34,9 +36,12 @@ export function checkCancels(on: Case): { calm: number[]; disturbed: number[] } 
   return took;
 }
 
-/** A cancel that does not wait is accepted by its answer at the latest. */
+/**
+ * From its answer, when it was accepted at the latest. Who waits is answered at the end, so a second is too much there as
+ * well, but not what the request itself takes.
+ */
 function limitOf({ askedAt, answeredAt = askedAt, wait }: Cancel, faults: Fault[], twoHeartbeatsMs: number): number {
-  const accepted = wait ? askedAt : answeredAt;
+  const accepted = wait ? askedAt + REQUEST_MS : answeredAt;
   return Math.max(
     accepted + CANCEL_MS,
     ...faults.map(({ until }) => Math.max(until, accepted) + twoHeartbeatsMs + RECONNECT_MS),
