@@ -32,8 +32,9 @@ export interface Topology {
   /** Of the load balancer. */
   url: string;
   client: Client;
-  startServer(environment?: Record<string, string>): Promise<Instance>;
-  startWorker(environment?: Record<string, string>): Promise<Instance>;
+  /** @param build the folder of another build than the one that all tests share */
+  startServer(environment?: Record<string, string>, build?: string): Promise<Instance>;
+  startWorker(environment?: Record<string, string>, build?: string): Promise<Instance>;
   stop(): Promise<void>;
 }
 
@@ -62,13 +63,18 @@ export async function topology(options: TopologyOptions = {}): Promise<Topology>
     HEALTH_PORT: "0",
     ...options.environment,
   };
-  const startRole = async (role: "server" | "worker", into: Instance[], more: Record<string, string>) => {
-    const instance = await startInstance(role, `${role}-${into.length + 1}`, { ...environment, ...more });
+  const startRole = async (
+    role: "server" | "worker",
+    into: Instance[],
+    more: Record<string, string>,
+    build?: string,
+  ) => {
+    const instance = await startInstance(role, `${role}-${into.length + 1}`, { ...environment, ...more }, build);
     into.push(instance);
     return instance;
   };
-  const startServer = (more = {}) => startRole("server", servers, more);
-  const startWorker = (more = {}) => startRole("worker", workers, more);
+  const startServer = (more = {}, build?: string) => startRole("server", servers, more, build);
+  const startWorker = (more = {}, build?: string) => startRole("worker", workers, more, build);
 
   const starting = [
     ...Array.from({ length: options.servers ?? 1 }, () => () => startServer()),
@@ -101,8 +107,9 @@ async function startInstance(
   role: "server" | "worker",
   name: string,
   environment: Record<string, string>,
+  build = builtApp(),
 ): Promise<Instance> {
-  const child = fork(join(builtApp(), "main.js"), [role], {
+  const child = fork(join(build, "main.js"), [role], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment, INSTANCE_NAME: name },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     execArgv: [],
