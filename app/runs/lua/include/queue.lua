@@ -39,11 +39,20 @@ end
 local function promote_due()
   local delayed = key('delayed')
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)
+  local entries = {}
   for index = 1, #due, 2 do
-    local run = due[index]
-    local fields = redis.call('HMGET', key('run', run), 'thread_id', 'graph_id', 'place')
+    entries[#entries + 1] = { due[index], due[index + 1],
+      unpack(redis.call('HMGET', key('run', due[index]), 'thread_id', 'graph_id', 'place')) }
+  end
+  -- Of runs due in the same moment Redis names the lowest id first; the one accepted first is to be.
+  table.sort(entries, function(a, b)
+    if a[2] ~= b[2] then return tonumber(a[2]) < tonumber(b[2]) end
+    return a[5] < b[5]
+  end)
+  for _, entry in ipairs(entries) do
+    local run, at, thread, graph, place = unpack(entry)
     redis.call('ZREM', delayed, run)
-    line_up(fields[1], run, fields[2], due[index + 1], fields[3])
+    line_up(thread, run, graph, at, place)
   end
   local following = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   return following[2] and math.max(0, tonumber(following[2]) - now) or -1
