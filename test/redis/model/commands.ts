@@ -19,6 +19,11 @@ const thread = fc.constantFrom("t0", "t1");
 const pick = fc.oneof({ weight: 3, arbitrary: fc.nat({ max: 1 }) }, { weight: 1, arbitrary: fc.nat({ max: 11 }) });
 const nth = <T>(all: T[], at: number): T | undefined => all.at(-1 - (at % Math.max(1, all.length)));
 
+/** Ids that clients give are in no order. */
+function newId(model: Model, name: number): string {
+  return `r${name.toString(16).padStart(4, "0")}-${model.runs.size}`;
+}
+
 function attemptKey({ run }: Attempt): string {
   return `run:${run}`;
 }
@@ -40,7 +45,6 @@ const moves = {
     {
       thread,
       graph,
-      /** Ids that clients give are in no order. */
       name: fc.nat({ max: 0xffff }),
       lifetime: fc.constantFrom<Lifetime>("thread", "thread", "thread", "thread", "keep", "delete"),
       strategy: fc.constantFrom<Strategy>("enqueue", "enqueue", "reject", "interrupt", "rollback"),
@@ -48,9 +52,23 @@ const moves = {
       afterMs: fc.constantFrom(0, 0, 30, 30, 100),
     },
     async ({ model, real }, { name, ...request }) => {
-      const id = `r${name.toString(16).padStart(4, "0")}-${model.runs.size}`;
+      const id = newId(model, name);
       const run = { ...request, id, hash: "h", thread: request.lifetime === "thread" ? request.thread : id };
       await enqueued(model, real, run);
+    },
+  ),
+
+  /** Runs accepted, and due, in the same moment: single ones seldom meet so. */
+  burst: define(
+    {
+      thread,
+      graph,
+      names: fc.array(fc.nat({ max: 0xffff }), { minLength: 2, maxLength: 3 }),
+      afterMs: fc.constantFrom(0, 30),
+    },
+    async ({ model, real }, { names, ...request }) => {
+      const rest = { lifetime: "thread", strategy: "enqueue", ifMissing: "create", hash: "h" } as const;
+      for (const name of names) await enqueued(model, real, { ...request, ...rest, id: newId(model, name) });
     },
   ),
 
