@@ -232,9 +232,10 @@ export class Execution {
   }
 
   async #finish(outcome: Outcome): Promise<string> {
-    await this.#writer.write(errorEvent(outcome));
     const { first, events } = await this.#writer.rest();
-    const write = () => this.deps.attempts.finish(this.run, outcome, first, events);
+    // Sent before, an error could be followed by another attempt: it comes together with the status that makes it the end.
+    const all = [...events, ...errorEvent(outcome)];
+    const write = () => this.deps.attempts.finish(this.run, outcome, first, all);
     return await this.deps.persist(write, this.#writeSignal.signal);
   }
 

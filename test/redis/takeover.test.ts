@@ -226,6 +226,27 @@ test("a graph that drains by itself fails, and is not executed for ever", async 
   expect(await core.runs.get(run.threadId, run.runId)).toMatchObject({ status: "error", attempt: 1 });
 });
 
+test("an error is told only together with the run's end, so that no other attempt comes after it", async () => {
+  const { threadId, runId } = await enqueued("drained");
+  const events = collect(await core.runs.follow(threadId, runId, "start"));
+  const dying = vi.spyOn(core.attempts, "finish").mockRejectedValueOnce(new Error("killed"));
+  await nextAttempt(threadId);
+  expect(dying).toHaveBeenCalledOnce();
+  dying.mockRestore();
+  await core.admin.zadd(core.keys.in(partitionOf(threadId), "leases"), 0, runId);
+  await core.sweep();
+  await nextAttempt(threadId);
+  const told = (await events)
+    .filter(({ event }) => event !== "values")
+    .map(({ id, event }) => [id.split("-")[0], event]);
+  expect(told).toEqual([
+    ["1", "metadata"],
+    ["2", "metadata"],
+    ["2", "error"],
+    ["2", "end"],
+  ]);
+});
+
 test("a thread whose state JSON can't hold goes on", async () => {
   const { threadId } = await enqueued("function");
   await nextAttempt(threadId);
