@@ -60,7 +60,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
   const assistants = await registerAssistants(redis, keys, systemAssistants(graphs));
-  const sweeper = startSweeper({ redis, keys, removals, log }, settings);
+  const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);
   const server = createServer({ settings, log, redis, runs, threads, removals, assistants, graphs, checkpointer });
   return {
     port: await server.listen(),
@@ -101,7 +101,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   });
   const executing = { commands: redis, blocking, heartbeat, keys, graphs, checkpointer, persist, confirm, protection };
   const worker = new Worker({ ...executing, settings, log });
-  const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), log }, settings);
+  const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), confirm, log }, settings);
   return {
     port: heartbeat.port,
     unfit: worker.unfit,

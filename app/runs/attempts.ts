@@ -125,7 +125,9 @@ export class Attempts {
 
   /** Ends a cancelled run that its owner's main thread does not end. */
   async overrule(run: Pick<ClaimedRun, "runId" | "threadId">): Promise<"ended" | "not_needed"> {
-    return (await scripts.overrule.run(this.redis, this.#key(run), run.runId)) as "ended";
+    const word = (await scripts.overrule.run(this.redis, this.#key(run), run.runId)) as "ended" | "not_needed";
+    if (word === "ended") await this.confirm?.(this.#key(run), { runId: run.runId, what: "end" });
+    return word;
   }
 
   #key(run: Pick<ClaimedRun, "runId" | "threadId">): string {

@@ -1,6 +1,7 @@
 /** Every process sweeps every partition, at its own pace and without a leader; what a sweep heals is in `lua/sweep.lua`. */
 import type { Redis } from "../redis/connect.js";
 import { type Keys, PARTITIONS } from "../redis/partitions.js";
+import type { Confirm } from "../redis/replication.js";
 import type { Log } from "../telemetry/log.js";
 import { scripts } from "./scripts.js";
 import type { Removal, RemovalSteps } from "./types.js";
@@ -17,6 +18,8 @@ export interface SweepDeps {
   redis: Redis;
   keys: Keys;
   removals: RemovalSteps;
+  /** Asks replicas for the ends that a sweep writes; not given: nobody asks. */
+  confirm?: Confirm | undefined;
   log: Log;
 }
 
@@ -66,30 +69,37 @@ export async function sweep(deps: SweepDeps, settings: SweepSettings): Promise<v
   await removeAll(deps, await heal(deps, settings));
 }
 
-async function heal({ redis, keys, log }: SweepDeps, settings: SweepSettings): Promise<Found> {
-  const { leaseMs, sweepMs, maxFailures } = settings;
+async function heal(deps: SweepDeps, settings: SweepSettings): Promise<Found> {
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-  try {
-    const healed = (await Promise.all(
-      partitions.map((partition) =>
-        scripts.sweep.run(redis, keys.in(partition, "leases"), leaseMs, sweepMs, maxFailures, RUNS_A_CALL),
-      ),
-    )) as [string[], string[], string[], string[], string[]][];
-    for (const [requeued, failed, overruled] of healed) {
-      for (const runId of requeued)
-        log.warn({ event: "run_requeued", runId }, "its worker was lost: the run is ready again");
-      for (const runId of failed) log.error({ event: "run_given_up", runId }, "its worker was lost once too often");
-      for (const runId of overruled)
-        log.warn({ event: "run_overruled", runId }, "cancelled; its worker had not ended it");
-    }
-    return {
-      removals: healed.flatMap(([, , , removals]) => removals.map(toRemoval)),
-      expiring: healed.flatMap(([, , , , expiring]) => expiring),
-    };
-  } catch (error) {
-    warn(log, error);
-    return { removals: [], expiring: [] };
-  }
+  // In a cluster one node may be away: what the others answer counts.
+  const healed = await Promise.allSettled(partitions.map((partition) => healPartition(deps, settings, partition)));
+  const failure = healed.find((each) => each.status === "rejected");
+  if (failure) warn(deps.log, failure.reason);
+  const found = healed.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  return {
+    removals: found.flatMap(({ removals }) => removals),
+    expiring: found.flatMap(({ expiring }) => expiring),
+  };
+}
+
+async function healPartition(deps: SweepDeps, settings: SweepSettings, partition: number): Promise<Found> {
+  const { redis, keys, log, confirm } = deps;
+  const { leaseMs, sweepMs, maxFailures } = settings;
+  const key = keys.in(partition, "leases");
+  const answer = await scripts.sweep.run(redis, key, leaseMs, sweepMs, maxFailures, RUNS_A_CALL);
+  const [requeued, failed, overruled, removals, expiring] = answer as [
+    string[],
+    string[],
+    string[],
+    string[],
+    string[],
+  ];
+  for (const runId of requeued)
+    log.warn({ event: "run_requeued", runId }, "its worker was lost: the run is ready again");
+  for (const runId of failed) log.error({ event: "run_given_up", runId }, "its worker was lost once too often");
+  for (const runId of overruled) log.warn({ event: "run_overruled", runId }, "cancelled; its worker had not ended it");
+  await Promise.all([...failed, ...overruled].map((runId) => confirm?.(key, { runId, what: "end" })));
+  return { removals: removals.map(toRemoval), expiring };
 }
 
 /** One after the other: nobody waits for them, and each may be thousands of checkpoints. */

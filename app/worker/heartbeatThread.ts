@@ -12,6 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { connect, ready } from "../redis/connect.js";
 import { Keys } from "../redis/partitions.js";
+import { type Confirm, type Replication, startReplication } from "../redis/replication.js";
 import { Attempts } from "../runs/attempts.js";
 import { hearCancels } from "../runs/control.js";
 import { serveHealth } from "../telemetry/health.js";
@@ -40,10 +41,13 @@ const log = createLog(level, { stack, instance, role: "worker" });
 const redis = connect(data.login, "heartbeat", log);
 const subscriber = connect(data.login, "subscriber", log);
 const keys = new Keys(data.keyPrefix);
+/** Started once Redis answers. */
+let replication: Replication | undefined;
+const confirm: Confirm = async (key, write) => await replication?.confirm(key, write);
 const leases = new Leases({
   redis,
   keys,
-  attempts: new Attempts(redis, keys),
+  attempts: new Attempts(redis, keys, confirm),
   settings: data,
   tell: (attention) => tell({ kind: "attention", attention }),
   log,
@@ -163,6 +167,7 @@ function heed(word: ToThread): void {
 async function start(): Promise<FromThread> {
   try {
     await Promise.all([redis, subscriber].map((connection) => ready(connection, REDIS_ANSWERS_WITHIN_MS)));
+    replication = await startReplication(redis, data.login, log);
     await hearCancels(subscriber, keys, (attention) => leases.hear(attention));
   } catch (error) {
     return { kind: "failed", message: String(error) };
