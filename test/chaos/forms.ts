@@ -91,6 +91,7 @@ async function failover(): Promise<RedisForm> {
 async function cluster(): Promise<RedisForm> {
   const nodes = await startCluster({ replicas: true });
   const proxies = new Map<number, TcpProxy>();
+  let attached = 0;
   const announce = async ({ port, admin }: (typeof nodes.nodes)[number]) => {
     const proxy = proxies.get(port) ?? (await startTcpProxy({ host: HOST, port }));
     proxies.set(port, proxy);
@@ -106,7 +107,7 @@ async function cluster(): Promise<RedisForm> {
   return {
     async attach() {
       const all = await masters();
-      const proxy = proxies.get(all[Math.floor(Math.random() * all.length)]?.port ?? 0);
+      const proxy = proxies.get(all[attached++ % all.length]?.port ?? 0);
       if (!proxy) throw new Error("the cluster has no master");
       const environment = { REDIS_URL: loginAt(proxy.port), REDIS_CLUSTER: "true" };
       return { environment, proxy, detach: async () => {} };

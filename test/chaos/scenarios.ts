@@ -227,7 +227,7 @@ const refusedRequests: Scenario = async (site) => {
   await follow(site, run, { opened });
 };
 
-/** Each with its share of the load; all of the first round come in the first second. */
+/** Each with its share of the load. */
 export const scenarios: Record<string, { share: number; play: Scenario }> = {
   background: { share: 3, play: background },
   streaming: { share: 3, play: streaming },
