@@ -43,7 +43,8 @@ export async function healthOf({
 
 /** Resolves to the exit code of an instance, or the signal that ended it, when it ends by itself. */
 export async function exitOf({ process: child }: Instance): Promise<number | string | null> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  // What it wrote last may come after its exit.
+  if (!child.stdout?.closed) await once(child, "close");
   return child.exitCode ?? child.signalCode;
 }
 

@@ -122,7 +122,8 @@ async function startInstance(
   child.stderr?.on("data", (chunk) => {
     errors += chunk;
   });
-  const exited = once(child, "exit");
+  // Not at its exit: what it wrote last may still be on its way.
+  const exited = once(child, "close");
   const first = await Promise.race([once(child, "message"), exited.then(() => undefined)]);
   if (!first) throw new Error(`${name} ended before it was ready: ${errors}${output}`);
   const { port } = first[0] as { port: number };
