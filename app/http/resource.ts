@@ -63,11 +63,12 @@ type Register = <
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<H>, z.output<B>>) => Promise<Reply | undefined>,
 ) => void;
 
-type Method = "get" | "post" | "delete";
+type Method = "get" | "post" | "patch" | "delete";
 
 export interface Resource {
   get: Register;
   post: Register;
+  patch: Register;
   delete: Register;
   /** After the last route: on known paths, other methods are refused with 405. */
   refuseOtherMethods(): void;
@@ -108,6 +109,7 @@ export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyB
   return {
     get: registerAs("get"),
     post: registerAs("post"),
+    patch: registerAs("patch"),
     delete: registerAs("delete"),
     refuseOtherMethods() {
       for (const [path, known] of methods) {
