@@ -1,13 +1,15 @@
 /**
- * The role that only looks: loads a project as servers and workers do, so that a graph that can't load stops the build of
- * an image and not a deploy.
+ * The roles that only look. They load a project as servers and workers do: `check`, so that a graph that can't load stops
+ * the build of an image and not a deploy; `schemas`, so that no server does it beside its requests.
  *
  * Many projects make their model where the file is imported, and fail there without its key. A build has no keys and must
  * not get any, so the caller names the variables that only the deployment sets, and each gets a placeholder.
  */
 import { readFileSync } from "node:fs";
 import { type Project, readProject } from "./graphs/config.js";
-import { loadGraphs } from "./graphs/load.js";
+import { type Graphs, loadGraphs } from "./graphs/load.js";
+import { findLangGraph, loadGraphModules } from "./graphs/runtime.js";
+import { type ProjectSchemas, readSchemas } from "./graphs/schemas.js";
 import { readSettings } from "./settings.js";
 import { createLog } from "./telemetry/log.js";
 
@@ -19,6 +21,21 @@ const PLACEHOLDER = "placeholder-for-the-check";
  * @throws ProjectError that names the graph, SettingsError
  */
 export async function checkProject(environment: NodeJS.ProcessEnv, deployed: string[]): Promise<string[]> {
+  const { project, graphs } = await load(environment, deployed);
+  return [...project.warnings.map((text) => `warning ${text}`), ...graphs.ids.map((id) => `graph ${id}`)];
+}
+
+/** The JSON schemas of a project's graphs. @throws as `checkProject` */
+export async function describeProject(
+  environment: NodeJS.ProcessEnv,
+  deployed: string[],
+): Promise<{ project: Project; schemas: ProjectSchemas }> {
+  const { project, graphs } = await load(environment, deployed);
+  const modules = await loadGraphModules(findLangGraph(project.folder));
+  return { project, schemas: await readSchemas(graphs, modules) };
+}
+
+async function load(environment: NodeJS.ProcessEnv, deployed: string[]): Promise<{ project: Project; graphs: Graphs }> {
   // A check needs no Redis, and what is set for the deployment must not decide whether the graphs load.
   const { langgraphConfigFile } = readSettings({
     LANGGRAPH_CONFIG_FILE: environment.LANGGRAPH_CONFIG_FILE,
@@ -27,8 +44,7 @@ export async function checkProject(environment: NodeJS.ProcessEnv, deployed: str
   for (const name of deployed) environment[name] ||= PLACEHOLDER;
   const project = withoutEnvFile(readProject(langgraphConfigFile));
   process.chdir(project.folder);
-  const graphs = await loadGraphs(project, createLog("silent", { instance: "check", role: "check" }));
-  return [...project.warnings.map((text) => `warning ${text}`), ...graphs.ids.map((id) => `graph ${id}`)];
+  return { project, graphs: await loadGraphs(project, createLog("silent", { instance: "check", role: "check" })) };
 }
 
 /** A `.env` file never enters an image, so what it holds must not help a graph to load; a map of variables does. */

@@ -1,11 +1,13 @@
 /**
  * The entry of the one image: `node main.js server`, `node main.js worker`, or `node main.js check [VARIABLE…]`, which
- * loads the graphs, prints their ids and ends.
+ * loads the graphs, prints their ids and ends; or `node main.js schemas [VARIABLE…]`, which leaves
+ * the graphs' schemas beside langgraph.json or, as a child, sends them to its parent.
  * Exit codes: 0 drained or loaded, 1 failed, 2 wrong usage, configuration or project, 3 Redis does not answer.
  */
-import { checkProject } from "./check.js";
+import { checkProject, describeProject } from "./check.js";
 import { ModelRefused } from "./data/model.js";
 import { ProjectError } from "./graphs/config.js";
+import { leaveSchemas } from "./graphs/schemaSource.js";
 import { RedisUnreachable, type Role, startServerRole, startWorkerRole } from "./roles.js";
 import { readSettings, SettingsError } from "./settings.js";
 import { createLog, type Log } from "./telemetry/log.js";
@@ -14,6 +16,7 @@ const roles = { server: startServerRole, worker: startWorkerRole };
 
 async function main(role: string | undefined, rest: string[]): Promise<void> {
   if (role === "check") return await check(rest);
+  if (role === "schemas") return await schemas(rest);
   if (role !== "server" && role !== "worker") return fail(2, "usage: main.js server|worker|check");
   // Whoever started this process as a child has ended, or never will ask for anything again.
   process.on("disconnect", () => process.exit(0));
@@ -45,6 +48,17 @@ async function check(deployed: string[]): Promise<void> {
   try {
     const lines = await checkProject(process.env, deployed);
     process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => process.exit(0));
+  } catch (error) {
+    explain(error);
+  }
+}
+
+async function schemas(deployed: string[]): Promise<void> {
+  process.on("disconnect", () => process.exit(0));
+  try {
+    const { project, schemas } = await describeProject(process.env, deployed);
+    if (process.send) process.send({ schemas }, undefined, undefined, () => process.exit(0));
+    else await leaveSchemas(project, schemas).then(() => process.exit(0));
   } catch (error) {
     explain(error);
   }

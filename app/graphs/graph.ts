@@ -49,6 +49,8 @@ export interface GraphEvent {
 }
 
 export interface Graph {
+  /** What it was compiled from; the functional API has none. */
+  readonly builder?: object;
   readonly nodes: Record<string, unknown>;
   readonly channels: Record<string, unknown>;
   /** Nodes that it was compiled to stop at. */
@@ -63,6 +65,10 @@ export interface Graph {
     config: GraphConfig,
     options?: { limit?: number; before?: GraphConfig; filter?: Record<string, unknown> },
   ): AsyncIterable<StateSnapshot>;
+  /** For drawing; subgraphs are drawn within, as many levels as `xray` says. */
+  getGraphAsync(config: GraphConfig & { xray: boolean | number }): Promise<{ toJSON(): unknown }>;
+  /** `[namespace, subgraph]` each, such as `node` or, with `recurse`, `node|inner`. */
+  getSubgraphsAsync(namespace: string | undefined, recurse: boolean): AsyncIterable<[string, Graph]>;
 }
 
 export function isGraph(value: unknown): value is Graph {

@@ -27,6 +27,13 @@ export interface Runtime {
   isDrained(error: unknown): boolean;
 }
 
+/** Modules of the project's LangGraph for looking at graphs. */
+export interface GraphModules {
+  langgraph: Record<string, unknown>;
+  /** `@langchain/langgraph/zod/schema`: JSON schemas of what a graph was made from; not every version has it. */
+  describe: Record<string, (graph: unknown) => unknown> | undefined;
+}
+
 export interface Installed {
   version: string;
   folder: string;
@@ -38,7 +45,10 @@ const RANGE = ">= 1.4.0 < 2";
 
 const Versioned = z.object({ version: z.string() });
 const Importable = z.object({
-  exports: z.object({ ".": z.object({ import: z.union([z.string(), z.object({ default: z.string() })]) }) }),
+  exports: z.record(
+    z.string(),
+    z.union([z.string(), z.object({ import: z.union([z.string(), z.object({ default: z.string() })]) })]),
+  ),
 });
 
 /**
@@ -76,6 +86,13 @@ export async function loadRuntime({ version, folder }: Installed): Promise<Runti
   };
 }
 
+/** Of the copy, and in the module format, that the graphs have loaded: it alone knows what was registered with it. */
+export async function loadGraphModules({ folder }: Installed): Promise<GraphModules> {
+  const langgraph = await load(LANGGRAPH, folder);
+  const describe = await load(LANGGRAPH, folder, "./zod/schema").catch(() => undefined);
+  return { langgraph, describe: describe as GraphModules["describe"] };
+}
+
 /** By Node's own rules, for code in `from`; the real folder, as modules are known by it. */
 function packageFolder(name: string, from: string): string | undefined {
   const places = createRequire(join(from, "package.json")).resolve.paths(name) ?? [];
@@ -96,11 +113,12 @@ function supported(version: string): boolean {
 }
 
 /** A CommonJS project has loaded the package's CommonJS half; its ESM half would be another copy, and memory for two. */
-async function load(name: string, folder: string): Promise<Record<string, unknown>> {
+async function load(name: string, folder: string, part = "."): Promise<Record<string, unknown>> {
   const require = createRequire(join(folder, "package.json"));
-  const commonJs = require.cache[require.resolve(name)];
-  if (commonJs) return commonJs.exports;
-  const entry = Importable.parse(manifest(folder)).exports["."].import;
+  if (require.cache[require.resolve(name)]) return require(join(name, part));
+  const conditions = Importable.parse(manifest(folder)).exports[part];
+  const entry = typeof conditions === "object" ? conditions.import : conditions;
+  if (entry === undefined) throw new ProjectError(`${folder} has no ${part}; its installation is not whole`);
   return await import(pathToFileURL(join(folder, typeof entry === "string" ? entry : entry.default)).href);
 }
 

@@ -1,5 +1,6 @@
 /**
- * Loads every graph of a project with the app as the image holds it, so that what can't run fails the build by name.
+ * Loads every graph of a project with the app as the image holds it, so that what can't run fails the build by name, and
+ * leaves the graphs' schemas beside langgraph.json.
  *
  *   node --import tsx app/image/check.ts APP PROJECT
  *
@@ -16,20 +17,26 @@ import { runStep } from "./step.js";
 export async function checkGraphs(app: string, project: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const deployed = (environment.AGENT_ENVIRONMENT ?? "").split(",").filter(Boolean);
   await withoutEnvFile(join(project, "langgraph.json"));
-  const child = spawn(process.execPath, [resolve(app, "main.js"), "check", ...deployed], {
-    cwd: project,
-    env: { ...environment, LANGGRAPH_CONFIG_FILE: resolve(project, "langgraph.json") },
-    stdio: "inherit",
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  if (code !== 0)
+  const run = (role: string) => runMain([resolve(app, "main.js"), role, ...deployed], project, environment);
+  if ((await run("check")) !== 0)
     throw new BuildError(
       "The graphs don't load, so the image is not built. If one needs a variable that only the deployment has, name it " +
         "in the stack's secrets or environment.",
     );
+  // Where that fails each server reads them at its start.
+  await run("schemas");
+}
+
+async function runMain(args: string[], project: string, environment: NodeJS.ProcessEnv): Promise<number | null> {
+  const child = spawn(process.execPath, args, {
+    cwd: project,
+    env: { ...environment, LANGGRAPH_CONFIG_FILE: resolve(project, "langgraph.json") },
+    stdio: "inherit",
+  });
+  return await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
 }
 
 /** A `.env` file never enters an image, so langgraph.json must not ask for one; a map of variables stays. */
