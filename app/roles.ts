@@ -1,12 +1,14 @@
 /** The two roles: what each is made of, and how it goes down. */
-import { registerAssistants } from "./data/assistants.js";
+import { registerAssistants } from "./data/assistants/register.js";
+import { AssistantThreads } from "./data/assistants/threads.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
 import { checkModel } from "./data/model.js";
 import { Removals } from "./data/removal.js";
 import { Threads } from "./data/threads.js";
 import { systemAssistantId } from "./graphs/assistants.js";
-import { readProject } from "./graphs/config.js";
+import { type Project, readProject } from "./graphs/config.js";
 import { type Graphs, loadGraphs } from "./graphs/load.js";
+import { startSchemaSource } from "./graphs/schemaSource.js";
 import { createServer } from "./http/server.js";
 import { type ConnectionUse, connect, type Redis, ready } from "./redis/connect.js";
 import { startMemoryGuard } from "./redis/memory.js";
@@ -41,7 +43,7 @@ export interface Role {
 
 /** Serves the API. Its Redis connections: commands and subscriber. */
 export async function startServerRole(settings: Settings, log: Log): Promise<Role> {
-  const graphs = await loadProject(settings, log);
+  const { project, graphs } = await loadProject(settings, log);
   const connections = new Connections(settings, log);
   const redis = connections.open("request");
   const subscriber = connections.open("subscriber");
@@ -59,13 +61,20 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, log });
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
-  const assistants = await registerAssistants(redis, keys, systemAssistants(graphs));
+  const assistantThreads = new AssistantThreads({ redis, keys, runs });
+  const registering = { redis, subscriber, keys, threads: assistantThreads };
+  const registered = await registerAssistants(registering, systemAssistants(graphs));
+  const schemas = startSchemaSource({ project, main: process.argv[1] ?? "", log });
   const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);
-  const server = createServer({ settings, log, redis, runs, threads, removals, assistants, graphs, checkpointer });
+  const { assistants } = registered;
+  const served = { redis, runs, threads, removals, assistants, graphs, schemas, checkpointer };
+  const server = createServer({ settings, log, ...served });
   return {
     port: await server.listen(),
     async stop() {
       await server.close();
+      schemas.close();
+      registered.close();
       runs.close();
       await sweeper.stop();
       replication.stop();
@@ -80,7 +89,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
  * two of its own, for commands and to hear cancels.
  */
 export async function startWorkerRole(settings: Settings, log: Log): Promise<Role> {
-  const graphs = await loadProject(settings, log);
+  const { graphs } = await loadProject(settings, log);
   const connections = new Connections(settings, log);
   const redis = connections.open("worker");
   const blocking = Array.from({ length: settings.redis.cluster ? PARTITIONS : 1 }, () => connections.open("blocking"));
@@ -117,10 +126,10 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
 }
 
 /** A user's code runs where it lies: it opens files, and finds its settings, relative to its project. */
-async function loadProject(settings: Settings, log: Log): Promise<Graphs> {
+async function loadProject(settings: Settings, log: Log): Promise<{ project: Project; graphs: Graphs }> {
   const project = readProject(settings.langgraphConfigFile);
   process.chdir(project.folder);
-  return await loadGraphs(project, log);
+  return { project, graphs: await loadGraphs(project, log) };
 }
 
 function systemAssistants(graphs: Graphs) {

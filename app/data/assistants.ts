@@ -1,104 +1,201 @@
 /**
- * Assistants: a graph with defaults, a name and metadata. Each graph has one made by the system, whose id follows from
- * the graph's. Its time of creation is kept in Redis, first writer wins, so that every server tells the same; all else
- * follows from langgraph.json, so a server answers from memory.
+ * Assistants: a graph with defaults, a name and metadata. Each graph brings one, made by the system, whose id follows from
+ * the graph's; clients make more. All are kept in Redis, so what one server makes every other sees; a change makes a
+ * version, and any version can be put in use again.
  */
-import { isDeepStrictEqual } from "node:util";
-import type { Redis } from "../redis/connect.js";
-import type { Keys } from "../redis/partitions.js";
+import {
+  type Assistant,
+  type AssistantBody,
+  type AssistantFilter,
+  type AssistantRecord,
+  AssistantRefused,
+  bodyOf,
+  isIndexed,
+  MOST_METADATA_KEYS,
+  matches,
+  termsOf,
+} from "./assistants/record.js";
+import type { AssistantPut, AssistantStore, PutAnswer } from "./assistants/store.js";
+import type { UnchangedSystems } from "./assistants/systems.js";
+import type { AssistantThreads } from "./assistants/threads.js";
 
-export interface Assistant {
-  assistantId: string;
-  graphId: string;
-  name: string;
-  description: string | null;
-  config: { configurable?: Record<string, unknown>; [key: string]: unknown };
-  context: Record<string, unknown>;
-  metadata: Record<string, unknown>;
-  version: number;
-  createdAt: Date;
-  updatedAt: Date;
+export { type Assistant, type AssistantFilter, AssistantRefused } from "./assistants/record.js";
+
+/** What no index answers is looked at one by one. */
+const MOST_LOOKED_AT = 1_000;
+/** What indexes answer in no order yet is sorted by Redis, which does nothing else meanwhile: some 30 ms. */
+const MOST_SORTED = 10_000;
+const VERSIONS_A_STEP = 100;
+/** Whoever changes the same assistant at the same time goes first at most so often. */
+const MOST_TRIES = 10;
+
+export const SORT_KEYS = ["assistant_id", "created_at", "updated_at", "name", "graph_id"] as const;
+
+export interface Page {
+  sortBy: (typeof SORT_KEYS)[number];
+  sortOrder: "asc" | "desc";
+  offset: number;
+  limit: number;
 }
 
-/** The assistant that a graph of langgraph.json brings; its id follows from the graph's. */
-export interface SystemAssistant {
-  assistantId: string;
-  graphId: string;
-  description: string | null;
-}
+/** `metadata` is put over what is there; all else that is given takes the place of what was there. */
+export type AssistantChange = { [K in keyof AssistantBody]?: AssistantBody[K] | undefined };
 
-/** What a search or a count asks for; all that is given must match. */
-export interface AssistantFilter {
-  graphId?: string | undefined;
-  /** A part of the name, in any case. */
-  name?: string | undefined;
-  /** Every key must be there with an equal value. */
-  metadata?: Record<string, unknown> | undefined;
+export interface AssistantsDeps {
+  store: AssistantStore;
+  systems: UnchangedSystems;
+  /** The id of the assistant that a graph of langgraph.json brings. */
+  systemIds: ReadonlyMap<string, string>;
+  threads: Pick<AssistantThreads, "leave" | "canDelete">;
 }
-
-/** Assistants belong to no thread; they live in the first partition. */
-const PARTITION = 0;
 
 export class Assistants {
-  readonly #byId: Map<string, Assistant>;
-  readonly #byGraph: Map<string, Assistant>;
+  constructor(private readonly deps: AssistantsDeps) {}
 
-  constructor(assistants: readonly Assistant[]) {
-    this.#byId = new Map(assistants.map((assistant) => [assistant.assistantId, assistant]));
-    this.#byGraph = new Map(assistants.map((assistant) => [assistant.graphId, assistant]));
+  /** One round trip; none for a graph's own assistant that nobody changed. @param id its id, or a graph's for its own */
+  async get(id: string): Promise<Assistant | undefined> {
+    const assistantId = this.#idOf(id);
+    return this.deps.systems.get(assistantId) ?? (await this.deps.store.read(assistantId));
   }
 
-  /** @param id an assistant's id, or the id of a graph for its system assistant */
-  get(id: string): Assistant | undefined {
-    return this.#byId.get(id.toLowerCase()) ?? this.#byGraph.get(id);
+  /** The assistant of a new run. @throws AssistantRefused `assistant_missing`, `graph_missing` */
+  async forRun(id: string): Promise<Assistant> {
+    const assistant = await this.get(id);
+    if (!assistant) throw missing(id);
+    this.#requireGraph(assistant.graphId);
+    return assistant;
   }
 
-  find(filter: AssistantFilter): Assistant[] {
-    return [...this.#byId.values()].filter((assistant) => matches(assistant, filter));
+  /** @throws AssistantRefused `exists`, `graph_missing`, `too_much` */
+  async create(assistantId: string, body: AssistantBody, ifExists: "raise" | "do_nothing"): Promise<Assistant> {
+    this.#requireGraph(body.graphId);
+    const answer = await this.#put({ assistantId, body });
+    if (answer.word === "put" || (answer.word === "changed" && ifExists === "do_nothing")) return answer.record;
+    throw new AssistantRefused("exists", `assistant ${assistantId} exists; send if_exists: "do_nothing" to get it`);
+  }
+
+  /** Makes a new version. @throws AssistantRefused `assistant_missing`, `graph_missing`, `too_much` */
+  async change(id: string, change: AssistantChange): Promise<Assistant> {
+    if (change.graphId !== undefined) this.#requireGraph(change.graphId);
+    return await this.#overwrite(id, async (current) => {
+      const metadata = { ...current.metadata, ...change.metadata };
+      const given = Object.entries(change).filter(([, value]) => value !== undefined);
+      return { body: { ...bodyOf(current), ...Object.fromEntries(given), metadata } };
+    });
+  }
+
+  /** Puts an earlier version in use. @throws AssistantRefused `assistant_missing`, `version_missing` */
+  async useVersion(id: string, version: number): Promise<Assistant> {
+    return await this.#overwrite(id, async ({ assistantId }) => {
+      const [found] = await this.deps.store.versions(assistantId, version, 1);
+      if (!found) throw new AssistantRefused("version_missing", `version ${version} of assistant ${id} does not exist`);
+      return { version, body: bodyOf(found) };
+    });
+  }
+
+  /** Newest first. @throws AssistantRefused `assistant_missing`, `too_much` */
+  async versions(
+    id: string,
+    { metadata, offset, limit }: { metadata: AssistantFilter["metadata"]; offset: number; limit: number },
+  ): Promise<Assistant[]> {
+    const { store } = this.deps;
+    const assistantId = this.#idOf(id);
+    const newest = await store.newestVersion(assistantId);
+    if (newest === undefined) throw missing(id);
+    if (!metadata) return await store.versions(assistantId, newest - offset, limit);
+
+    const found: Assistant[] = [];
+    for (let looked = 0; looked < newest && found.length < offset + limit; looked += VERSIONS_A_STEP) {
+      if (looked >= MOST_LOOKED_AT)
+        throw new AssistantRefused("too_much", `metadata: only the newest ${MOST_LOOKED_AT} versions can be searched`);
+      const page = await store.versions(assistantId, newest - looked, VERSIONS_A_STEP);
+      found.push(...page.filter((version) => matches(version, { metadata })));
+    }
+    return found.slice(offset, offset + limit);
+  }
+
+  /**
+   * Deletes an assistant with its versions; its open runs are cancelled.
+   * @throws AssistantRefused `assistant_missing`; `of_the_system` for the one that a graph of langgraph.json brings
+   */
+  async delete(id: string, { deleteThreads }: { deleteThreads: boolean }): Promise<void> {
+    const { store, systemIds, threads } = this.deps;
+    const assistantId = this.#idOf(id);
+    if ([...systemIds.values()].includes(assistantId))
+      throw new AssistantRefused(
+        "of_the_system",
+        `assistant ${id} belongs to a graph of langgraph.json and stays with it`,
+      );
+    if (deleteThreads && !threads.canDelete)
+      throw new AssistantRefused("too_much", "query.delete_threads: is not supported by this version");
+    if (!(await store.delete(assistantId))) throw missing(id);
+    await threads.leave(assistantId, { deleteThreads });
+  }
+
+  /** @throws AssistantRefused `too_much` where a filter that no index answers is left with too many */
+  async find(filter: AssistantFilter, page: Page): Promise<{ total: number; page: Assistant[] }> {
+    requireFewKeys(filter.metadata ?? {});
+    if (isIndexed(filter)) {
+      const filtered = Object.keys(filter.metadata ?? {}).length > 0;
+      return await this.#find(filter, page, filtered ? MOST_SORTED : Number.MAX_SAFE_INTEGER);
+    }
+    const { page: candidates } = await this.#find(
+      filter,
+      { ...page, offset: 0, limit: MOST_LOOKED_AT },
+      MOST_LOOKED_AT,
+    );
+    const found = candidates.filter((assistant) => matches(assistant, filter));
+    return { total: found.length, page: found.slice(page.offset, page.offset + page.limit) };
+  }
+
+  async #find(filter: AssistantFilter, { sortBy, sortOrder, offset, limit }: Page, most: number) {
+    const { graphId = "", metadata } = filter;
+    const terms = termsOf(metadata && Object.keys(metadata).length > 0 ? filter : {});
+    const { total, page } = await this.deps.store.find({ sortBy, sortOrder, offset, limit, most, graphId, terms });
+    if (total > most)
+      throw new AssistantRefused(
+        "too_much",
+        `body: ${total} assistants must be looked at for this search, at most ${most} are; give graph_id or a plain ` +
+          "value of metadata",
+      );
+    return { total, page };
+  }
+
+  /** Reads, lets `next` decide, and writes, until nobody has written between. */
+  async #overwrite(
+    id: string,
+    next: (current: AssistantRecord) => Promise<{ version?: number; body: AssistantBody }>,
+  ): Promise<Assistant> {
+    const assistantId = this.#idOf(id);
+    let current = await this.deps.store.read(assistantId);
+    if (current) await this.deps.systems.tell(assistantId);
+    for (let tries = 0; tries < MOST_TRIES && current; tries++) {
+      const answer = await this.#put({ assistantId, revision: current.revision, ...(await next(current)) });
+      if (answer.word === "put") return answer.record;
+      current = answer.word === "changed" ? answer.record : undefined;
+    }
+    if (current) throw new AssistantRefused("busy", `assistant ${id} is being changed by too many at once; try again`);
+    throw missing(id);
+  }
+
+  async #put(put: AssistantPut): Promise<PutAnswer> {
+    requireFewKeys(put.body.metadata);
+    return await this.deps.store.put(put);
+  }
+
+  #idOf(id: string): string {
+    return this.deps.systemIds.get(id) ?? id.toLowerCase();
+  }
+
+  #requireGraph(graphId: string): void {
+    if (!this.deps.systemIds.has(graphId))
+      throw new AssistantRefused("graph_missing", `graph ${graphId} does not exist`);
   }
 }
 
-/** Registers the assistants of a server's graphs at its start; one round trip. @throws when Redis does not answer */
-export async function registerAssistants(
-  redis: Redis,
-  keys: Keys,
-  systems: readonly SystemAssistant[],
-): Promise<Assistants> {
-  const pipeline = redis.pipeline();
-  const now = Date.now();
-  for (const { assistantId } of systems) {
-    const key = keys.in(PARTITION, "assistant", assistantId);
-    pipeline.hsetnx(key, "created_at", now).hget(key, "created_at");
-  }
-  const answers = (await pipeline.exec()) ?? [];
-  return new Assistants(
-    systems.map((system, index) => {
-      const [error, createdAt] = answers[2 * index + 1] ?? [new Error("no answer from Redis")];
-      if (error) throw error;
-      return systemAssistant(system, new Date(Number(createdAt)));
-    }),
-  );
-}
+const missing = (id: string) => new AssistantRefused("assistant_missing", `assistant ${id} does not exist`);
 
-export function systemAssistant({ assistantId, graphId, description }: SystemAssistant, createdAt: Date): Assistant {
-  return {
-    assistantId,
-    graphId,
-    name: graphId,
-    description,
-    config: {},
-    context: {},
-    metadata: { created_by: "system" },
-    version: 1,
-    createdAt,
-    updatedAt: createdAt,
-  };
-}
-
-function matches(assistant: Assistant, { graphId, name, metadata }: AssistantFilter): boolean {
-  return (
-    (graphId === undefined || assistant.graphId === graphId) &&
-    (name === undefined || assistant.name.toLowerCase().includes(name.toLowerCase())) &&
-    Object.entries(metadata ?? {}).every(([key, value]) => isDeepStrictEqual(assistant.metadata[key], value))
-  );
+function requireFewKeys(metadata: Record<string, unknown>): void {
+  if (Object.keys(metadata).length > MOST_METADATA_KEYS)
+    throw new AssistantRefused("too_much", `body.metadata: must hold at most ${MOST_METADATA_KEYS} keys`);
 }

@@ -3,6 +3,7 @@
  * `{"detail": "…"}`. What is not known here is a bug: the client learns nothing of it but a request id.
  */
 import type { ErrorRequestHandler } from "express";
+import { AssistantRefused } from "../data/assistants.js";
 import { isAway } from "../redis/away.js";
 import { MemoryFull } from "../redis/memory.js";
 import { RunRefused } from "../runs/types.js";
@@ -37,6 +38,16 @@ const refusalStatus: Record<RunRefused["reason"], number> = {
   id_taken: 409,
 };
 
+const assistantStatus: Record<AssistantRefused["reason"], number> = {
+  assistant_missing: 404,
+  version_missing: 404,
+  graph_missing: 404,
+  exists: 409,
+  of_the_system: 409,
+  busy: 409,
+  too_much: 422,
+};
+
 /** The last of Express's handlers. */
 export function answerErrors(log: Log): ErrorRequestHandler {
   return (error, request, response, _next) => {
@@ -63,6 +74,7 @@ export function answerErrors(log: Log): ErrorRequestHandler {
 /** @returns undefined for what is a bug */
 function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
+  if (error instanceof AssistantRefused) return new HttpError(assistantStatus[error.reason], error.message);
   if (error instanceof RunRefused) return new HttpError(refusalStatus[error.reason], error.message);
   if (!(error instanceof Error)) return undefined;
   if (error instanceof MemoryFull)

@@ -35,7 +35,7 @@ const Command = z
 const MODES_SENTENCE = `must be one or a list of ${STREAM_MODES.join(", ")}`;
 
 /** What reaches the graph; other options of LangChain's are for code that holds the graph. */
-const Config = z.object({
+export const Config = z.object({
   configurable: optional(JsonObject),
   metadata: optional(JsonObject),
   tags: optional(z.array(z.string())),
@@ -131,7 +131,7 @@ function toPayload(request: RunRequest, assistant: Assistant, ids: Record<string
     config: {
       ...assistant.config,
       ...withoutUndefined(request.config ?? {}),
-      configurable: { ...assistant.config.configurable, ...ofCaller(request.config?.configurable), ...ids },
+      configurable: { ...ofCaller({ ...assistant.config.configurable, ...request.config?.configurable }), ...ids },
     },
     context:
       request.context === undefined && isEmpty(assistant.context)

@@ -58,16 +58,13 @@ export interface RunsDeps {
   runs: RunsCore;
   threads: Pick<Threads, "get">;
   removals: Pick<Removals, "deleteRun">;
-  assistants: Pick<Assistants, "get">;
+  assistants: Pick<Assistants, "forRun">;
   answers: RunAnswers;
 }
 
 export function runRoutes(resource: Resource, { runs, threads, removals, assistants, answers }: RunsDeps): void {
-  const newRun = (body: z.output<typeof ThreadRunBody>, to: Omit<RunTarget, "lifetime">) => {
-    const assistant = assistants.get(body.assistant_id);
-    if (!assistant) throw notFound(`assistant ${body.assistant_id}`);
-    return toNewRun(body, assistant, { ...to, lifetime: "thread" });
-  };
+  const newRun = async (body: z.output<typeof ThreadRunBody>, to: Omit<RunTarget, "lifetime">) =>
+    toNewRun(body, await assistants.forRun(body.assistant_id), { ...to, lifetime: "thread" });
 
   resource.post(
     "/threads/:thread_id/runs",
@@ -79,7 +76,7 @@ export function runRoutes(resource: Resource, { runs, threads, removals, assista
       answers: { 200: { description: "the run", json: RunShape, headers: RUN_HEADERS }, ...REFUSED },
     },
     async ({ params, headers, body, rawBody, request }) =>
-      answers.background(newRun(body, destination(params, headers, rawBody, request.path))),
+      answers.background(await newRun(body, destination(params, headers, rawBody, request.path))),
   );
 
   resource.post(
@@ -92,7 +89,7 @@ export function runRoutes(resource: Resource, { runs, threads, removals, assista
       answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...REFUSED },
     },
     async ({ params, headers, body, rawBody, request, response }) => {
-      const run = newRun(body, destination(params, headers, rawBody, request.path));
+      const run = await newRun(body, destination(params, headers, rawBody, request.path));
       return answers.stream(run, response, body.on_disconnect === "cancel");
     },
   );
@@ -107,7 +104,7 @@ export function runRoutes(resource: Resource, { runs, threads, removals, assista
       answers: { 200: { description: "the thread's state", json: z.unknown(), headers: RUN_HEADERS }, ...REFUSED },
     },
     async ({ params, headers, body, rawBody, request, response }) => {
-      const run = newRun(body, destination(params, headers, rawBody, request.path));
+      const run = await newRun(body, destination(params, headers, rawBody, request.path));
       return answers.wait(run, response, body.on_disconnect === "cancel");
     },
   );

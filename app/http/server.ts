@@ -7,13 +7,14 @@ import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import { createKeyCheck, presentedKey } from "../auth/apiKeys.js";
-import type { Assistants } from "../data/assistants.js";
 import type { Removals } from "../data/removal.js";
 import type { Threads } from "../data/threads.js";
 import type { Graphs } from "../graphs/load.js";
+import type { SchemaSource } from "../graphs/schemaSource.js";
 import type { Settings } from "../settings.js";
 import type { Log } from "../telemetry/log.js";
-import { assistantRoutes } from "./assistants.js";
+import { assistantGraphRoutes } from "./assistantGraphs.js";
+import { type AssistantsCore, assistantRoutes } from "./assistants.js";
 import { allowOrigins } from "./cors.js";
 import { answerErrors, HttpError, notFound } from "./errors.js";
 import { createListener, type Listener } from "./listener.js";
@@ -47,7 +48,8 @@ export interface ServerDeps {
   runs: RunsCore;
   threads: Pick<Threads, "create" | "get" | "refresh">;
   removals: Pick<Removals, "deleteThread" | "deleteRun">;
-  assistants: Pick<Assistants, "get" | "find">;
+  assistants: AssistantsCore;
+  schemas: Pick<SchemaSource, "of">;
   graphs: Pick<Graphs, "has" | "get"> & { runtime: Pick<Graphs["runtime"], "version"> };
   checkpointer: BaseCheckpointSaver;
 }
@@ -87,6 +89,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   const answers = new RunAnswers({ runs, currentValues, open, log });
   systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion: graphs.runtime.version });
   assistantRoutes(resource, assistants);
+  assistantGraphRoutes(resource, { assistants, graphs, schemas: deps.schemas });
   threadRoutes(resource, { threads, removals, states });
   runRoutes(resource, { runs, threads, removals, assistants, answers });
   statelessRunRoutes(resource, { assistants, answers });

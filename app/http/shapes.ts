@@ -69,7 +69,7 @@ export const Refusal = z.object({ detail: z.string() }).meta({ id: "Refusal" });
 
 export const AssistantShape = z
   .object({
-    assistant_id: z.uuid(),
+    assistant_id: z.guid(),
     graph_id: z.string(),
     name: z.string(),
     description: z.string().nullable(),
@@ -106,7 +106,7 @@ export const RunShape = z
   .object({
     run_id: z.guid(),
     thread_id: z.guid(),
-    assistant_id: z.uuid(),
+    assistant_id: z.guid(),
     created_at: Time,
     updated_at: Time,
     status: RunStatus,

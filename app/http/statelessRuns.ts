@@ -2,7 +2,6 @@
 import { z } from "zod";
 import type { Assistants } from "../data/assistants.js";
 import type { NewRun } from "../runs/types.js";
-import { notFound } from "./errors.js";
 import type { Resource } from "./resource.js";
 import type { RunAnswers } from "./runAnswers.js";
 import { CreateHeaders, StatelessRunBody, toNewRun } from "./runRequest.js";
@@ -15,19 +14,18 @@ const REFUSED = {
 };
 
 export interface StatelessRunsDeps {
-  assistants: Pick<Assistants, "get">;
+  assistants: Pick<Assistants, "forRun">;
   answers: RunAnswers;
 }
 
 export function statelessRunRoutes(resource: Resource, { assistants, answers }: StatelessRunsDeps): void {
-  const newRun = (
+  const newRun = async (
     body: z.output<typeof StatelessRunBody>,
     headers: z.output<typeof CreateHeaders>,
     rawBody: unknown,
     path: string,
-  ): NewRun => {
-    const assistant = assistants.get(body.assistant_id);
-    if (!assistant) throw notFound(`assistant ${body.assistant_id}`);
+  ): Promise<NewRun> => {
+    const assistant = await assistants.forRun(body.assistant_id);
     const lifetime = body.on_completion ?? "delete";
     return toNewRun(body, assistant, { lifetime, idempotencyKey: headers["idempotency-key"], path, rawBody });
   };
@@ -40,7 +38,8 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       body: StatelessRunBody,
       answers: { 200: { description: "the run", json: RunShape, headers: RUN_HEADERS }, ...REFUSED },
     },
-    async ({ headers, body, rawBody, request }) => answers.background(newRun(body, headers, rawBody, request.path)),
+    async ({ headers, body, rawBody, request }) =>
+      answers.background(await newRun(body, headers, rawBody, request.path)),
   );
 
   resource.post(
@@ -52,7 +51,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...REFUSED },
     },
     async ({ headers, body, rawBody, request, response }) =>
-      answers.stream(newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
+      answers.stream(await newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
   );
 
   resource.post(
@@ -64,7 +63,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       answers: { 200: { description: "the final state", json: z.unknown(), headers: RUN_HEADERS }, ...REFUSED },
     },
     async ({ headers, body, rawBody, request, response }) =>
-      answers.wait(newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
+      answers.wait(await newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
   );
 
   resource.get(

@@ -1,7 +1,8 @@
 /** A server with a coordination core in memory, whose runs do what the test says. */
 import { MemorySaver } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import { Assistants, systemAssistant } from "../../app/data/assistants.js";
+import { systemBody } from "../../app/data/assistants/register.js";
+import { type Assistant, AssistantRefused } from "../../app/data/assistants.js";
 import type { NewThread, ThreadRecord } from "../../app/data/threads.js";
 import { systemAssistantId } from "../../app/graphs/assistants.js";
 import type { Graph } from "../../app/graphs/load.js";
@@ -202,10 +203,32 @@ export class MemoryThreads {
   async refresh() {}
 }
 
-/** Assistants as one process that has Redis for itself makes them. */
-export function memoryAssistants(graphIds: string[]): Assistants {
-  const system = (graphId: string) => ({ assistantId: systemAssistantId(graphId), graphId, description: null });
-  return new Assistants(graphIds.map((graphId) => systemAssistant(system(graphId), new Date(0))));
+/** The assistants that graphs bring, where nobody makes others. */
+export function memoryAssistants(graphIds: string[]): ServerDeps["assistants"] {
+  const none = async () => {
+    throw new Error("there is no Redis for assistants");
+  };
+  const get = async (id: string): Promise<Assistant | undefined> => {
+    const graphId = graphIds.find((graph) => graph === id || systemAssistantId(graph) === id.toLowerCase());
+    const times = { createdAt: new Date(0), updatedAt: new Date(0) };
+    return graphId === undefined
+      ? undefined
+      : {
+          ...systemBody({ graphId, description: null }),
+          assistantId: systemAssistantId(graphId),
+          version: 1,
+          ...times,
+        };
+  };
+  return {
+    ...{ get, create: none, change: none, delete: none, versions: none, useVersion: none },
+    find: async () => ({ total: 0, page: [] }),
+    async forRun(id) {
+      const assistant = await get(id);
+      if (!assistant) throw new AssistantRefused("assistant_missing", `assistant ${id} does not exist`);
+      return assistant;
+    },
+  };
 }
 
 export interface Started {
@@ -223,7 +246,8 @@ export interface StartOptions {
   redis?: ServerDeps["redis"];
   log?: Log;
   /** The real one, instead of runs that stand still. */
-  core?: Pick<ServerDeps, "runs" | "threads" | "redis"> & Partial<Pick<ServerDeps, "removals">>;
+  core?: Pick<ServerDeps, "runs" | "threads" | "redis"> &
+    Partial<Pick<ServerDeps, "removals" | "assistants" | "schemas">>;
   /** Those of another server. */
   runs?: StillRuns;
 }
@@ -239,8 +263,9 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     runs,
     threads,
     removals: { deleteThread: async (threadId) => threads.records.delete(threadId), deleteRun: async () => false },
-    ...options.core,
     assistants: memoryAssistants(["echo", "writer"]),
+    schemas: { of: async () => undefined },
+    ...options.core,
     graphs: {
       has: (id) => id in graphs,
       get: async (id) => {

@@ -1,0 +1,61 @@
+/** A server's assistants, on connections of its own. */
+import { vi } from "vitest";
+import { registerAssistants } from "../../app/data/assistants/register.js";
+import { AssistantThreads } from "../../app/data/assistants/threads.js";
+import type { Assistants } from "../../app/data/assistants.js";
+import { Threads } from "../../app/data/threads.js";
+import { systemAssistantId } from "../../app/graphs/assistants.js";
+import { connect, type Redis, ready } from "../../app/redis/connect.js";
+import { coreOn, silent } from "./core.js";
+
+export interface AssistantServer {
+  redis: Redis;
+  subscriber: Redis;
+  core: ReturnType<typeof coreOn>;
+  threads: Threads;
+  assistants: Assistants;
+  stop(): void;
+}
+
+export const systemsOf = (graphIds: string[]) =>
+  graphIds.map((graphId) => ({ graphId, assistantId: systemAssistantId(graphId), description: `the ${graphId}` }));
+
+/** @param url with the login of the app's user */
+export async function startAssistants(
+  url: string,
+  graphIds = ["echo", "writer"],
+  deleteThread?: (threadId: string) => Promise<unknown>,
+): Promise<AssistantServer> {
+  const redis = connect({ url }, "request", silent);
+  const subscriber = connect({ url }, "subscriber", silent);
+  await Promise.all([redis, subscriber].map((connection) => ready(connection, 5_000)));
+  const core = coreOn(redis, subscriber);
+  const threads = new AssistantThreads({
+    redis,
+    keys: core.keys,
+    runs: core.runs,
+    ...(deleteThread && { deleteThread }),
+  });
+  const registered = await registerAssistants({ redis, subscriber, keys: core.keys, threads }, systemsOf(graphIds));
+  return {
+    redis,
+    subscriber,
+    core,
+    threads: new Threads(redis, core.keys),
+    assistants: registered.assistants,
+    stop() {
+      registered.close();
+      core.runs.close();
+      for (const connection of [redis, subscriber]) connection.disconnect();
+    },
+  };
+}
+
+/** How often `operation` asks Redis for an assistant. */
+export async function readsOf(redis: Redis, operation: () => Promise<unknown>): Promise<number> {
+  const spy = vi.spyOn(redis, "hmget");
+  await operation();
+  const { length } = spy.mock.calls;
+  spy.mockRestore();
+  return length;
+}
