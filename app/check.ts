@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { type Project, readProject } from "./graphs/config.js";
 import { type Graphs, loadGraphs } from "./graphs/load.js";
-import { findLangGraph, loadGraphModules } from "./graphs/runtime.js";
+import { findLangGraph, loadDescribe } from "./graphs/runtime.js";
 import { type ProjectSchemas, readSchemas } from "./graphs/schemas.js";
 import { readSettings } from "./settings.js";
 import { createLog } from "./telemetry/log.js";
@@ -31,8 +31,7 @@ export async function describeProject(
   deployed: string[],
 ): Promise<{ project: Project; schemas: ProjectSchemas }> {
   const { project, graphs } = await load(environment, deployed);
-  const modules = await loadGraphModules(findLangGraph(project.folder));
-  return { project, schemas: await readSchemas(graphs, modules) };
+  return { project, schemas: await readSchemas(graphs, await loadDescribe(findLangGraph(project.folder))) };
 }
 
 async function load(environment: NodeJS.ProcessEnv, deployed: string[]): Promise<{ project: Project; graphs: Graphs }> {

@@ -62,7 +62,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
   const assistantThreads = new AssistantThreads({ redis, keys, runs });
-  const registering = { redis, subscriber, keys, threads: assistantThreads };
+  const registering = { redis, subscriber, keys, threads: assistantThreads, sweepMs: settings.sweepMs };
   const registered = await registerAssistants(registering, systemAssistants(graphs));
   const schemas = startSchemaSource({ project, main: process.argv[1] ?? "", log });
   const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);

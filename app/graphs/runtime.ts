@@ -27,12 +27,8 @@ export interface Runtime {
   isDrained(error: unknown): boolean;
 }
 
-/** Modules of the project's LangGraph for looking at graphs. */
-export interface GraphModules {
-  langgraph: Record<string, unknown>;
-  /** `@langchain/langgraph/zod/schema`: JSON schemas of what a graph was made from; not every version has it. */
-  describe: Record<string, (graph: unknown) => unknown> | undefined;
-}
+/** `@langchain/langgraph/zod/schema`: JSON schemas of what a graph was made from. */
+export type Describe = Record<string, (graph: unknown) => unknown>;
 
 export interface Installed {
   version: string;
@@ -86,11 +82,15 @@ export async function loadRuntime({ version, folder }: Installed): Promise<Runti
   };
 }
 
-/** Of the copy, and in the module format, that the graphs have loaded: it alone knows what was registered with it. */
-export async function loadGraphModules({ folder }: Installed): Promise<GraphModules> {
-  const langgraph = await load(LANGGRAPH, folder);
-  const describe = await load(LANGGRAPH, folder, "./zod/schema").catch(() => undefined);
-  return { langgraph, describe: describe as GraphModules["describe"] };
+/**
+ * Of the copy, and in the module format, that the graphs have loaded: it alone knows what was registered with it.
+ * @returns undefined where the version has none
+ */
+export async function loadDescribe({ folder }: Installed): Promise<Describe | undefined> {
+  return await load(LANGGRAPH, folder, "./zod/schema").then(
+    (module) => module as Describe,
+    () => undefined,
+  );
 }
 
 /** By Node's own rules, for code in `from`; the real folder, as modules are known by it. */

@@ -13,8 +13,8 @@ import type { Project } from "./config.js";
 import { findLangGraph } from "./runtime.js";
 import type { GraphSchemas, ProjectSchemas } from "./schemas.js";
 
-/** To be raised when the schemas of the same code come out otherwise. */
-const FORMAT = 1;
+/** Ours, by which the schemas of the same project may come out otherwise in the next release. */
+const READER = join(import.meta.dirname, `schemas${extname(import.meta.filename)}`);
 const CODE = new Set([".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".json"]);
 /** Written by package managers, also between the hash of a build and a start. */
 const LOCKS = new Set(["package-lock.json", "npm-shrinkwrap.json"]);
@@ -101,10 +101,12 @@ export async function leaveSchemas(project: Project, schemas: ProjectSchemas): P
   await writeFile(file, JSON.stringify({ hash: await hashProject(project), schemas } satisfies SchemaFile));
 }
 
-/** Of all code and JSON of the project's folder, its node_modules apart, and of its LangGraph. */
+/** Of all code and JSON of the project's folder, its node_modules apart, of its LangGraph's version, and of our reader. */
 export async function hashProject({ folder }: Pick<Project, "folder">): Promise<string> {
   const { version } = findLangGraph(folder);
-  const sum = createHash("sha256").update(JSON.stringify([FORMAT, version]));
+  const sum = createHash("sha256")
+    .update(version)
+    .update(await readFile(READER));
   for (const file of await codeIn(folder)) {
     const content = await readFile(file);
     sum.update(JSON.stringify([relative(folder, file).split(sep).join("/"), content.length])).update(content);

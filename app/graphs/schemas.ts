@@ -8,7 +8,7 @@
  */
 import type { Graph } from "./graph.js";
 import type { Graphs } from "./load.js";
-import type { GraphModules } from "./runtime.js";
+import type { Describe } from "./runtime.js";
 
 export type JsonSchema = Record<string, unknown>;
 
@@ -29,20 +29,23 @@ export interface GraphSchemas {
 /** By graph. One that can't be made without a run's config has no entry. */
 export type ProjectSchemas = Record<string, GraphSchemas>;
 
-export async function readSchemas(graphs: Pick<Graphs, "ids" | "get">, modules: GraphModules): Promise<ProjectSchemas> {
+export async function readSchemas(
+  graphs: Pick<Graphs, "ids" | "get">,
+  describe: Describe | undefined,
+): Promise<ProjectSchemas> {
   const read: ProjectSchemas = {};
   for (const id of graphs.ids) {
     const graph = await graphs.get(id).catch(() => undefined);
-    if (graph) read[id] = await ofGraph(graph, modules);
+    if (graph) read[id] = await ofGraph(graph, describe);
   }
   return read;
 }
 
-async function ofGraph(graph: Graph, modules: GraphModules): Promise<GraphSchemas> {
+async function ofGraph(graph: Graph, describe: Describe | undefined): Promise<GraphSchemas> {
   const subgraphs: Record<string, Schemas> = {};
   for await (const [namespace, subgraph] of graph.getSubgraphsAsync(undefined, true))
-    subgraphs[namespace] = schemasOf(subgraph, modules);
-  return { schemas: schemasOf(graph, modules), subgraphs };
+    subgraphs[namespace] = schemasOf(subgraph, describe);
+  return { schemas: schemasOf(graph, describe), subgraphs };
 }
 
 /** What a StateGraph remembers of the definitions that it was made from. */
@@ -52,9 +55,9 @@ interface Builder {
   _outputDefinition?: object;
 }
 
-function schemasOf(graph: Graph, { langgraph, describe }: GraphModules): Schemas {
+function schemasOf(graph: Graph, describe: Describe | undefined): Schemas {
   const builder: Builder = graph.builder ?? {};
-  const named = (definition: object | undefined) => definition && byNames(graph, definition, langgraph);
+  const named = (definition: object | undefined) => definition && byNames(graph, definition);
   return {
     input: described(describe?.getInputTypeSchema, graph) ?? named(builder._inputDefinition) ?? null,
     output: described(describe?.getOutputTypeSchema, graph) ?? named(builder._outputDefinition) ?? null,
@@ -74,14 +77,21 @@ function described(read: ((graph: unknown) => unknown) | undefined, graph: Graph
   }
 }
 
-function byNames(graph: Graph, definition: object, langgraph: Record<string, unknown>): JsonSchema {
-  const isMessages = (name: string) => {
-    const channel = graph.channels[name];
-    if (typeof channel !== "object" || channel === null || !("operator" in channel)) return false;
-    return channel.operator === langgraph.messagesStateReducer;
-  };
-  const properties = Object.keys(definition).map((name) => [name, isMessages(name) ? MESSAGES : {}]);
+function byNames(graph: Graph, definition: object): JsonSchema {
+  const properties = Object.keys(definition).map((name) => [name, takesMessages(graph.channels[name]) ? MESSAGES : {}]);
   return { type: "object", properties: Object.fromEntries(properties) };
+}
+
+/** Whether its reducer makes a message of what looks like one: it may be LangGraph's own, or one around that. */
+function takesMessages(channel: unknown): boolean {
+  if (typeof channel !== "object" || channel === null || !("operator" in channel)) return false;
+  if (typeof channel.operator !== "function") return false;
+  try {
+    const [message] = channel.operator([], [{ role: "user", content: "" }]);
+    return typeof message.getType === "function";
+  } catch {
+    return false;
+  }
 }
 
 /** As LangGraph marks a list of messages for user interfaces. */

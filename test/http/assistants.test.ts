@@ -50,10 +50,9 @@ beforeAll(async () => {
   stopRedis = () => redis.stop();
   admin = connect({ url: redis.url }, "worker", silent);
   const login = await asApp(redis.url);
-  const langgraph = await import("@langchain/langgraph");
   const describeGraph = await import("@langchain/langgraph/zod/schema");
   const graphs = { ids: ["echo"], get: async () => echo as never };
-  const read = await readSchemas(graphs, { langgraph: { ...langgraph }, describe: { ...describeGraph } });
+  const read = await readSchemas(graphs, { ...describeGraph });
   cores = await Promise.all([1, 2].map(() => startAssistants(login)));
   servers = await Promise.all(
     cores.map(({ redis, core, threads, assistants }) => {

@@ -36,7 +36,10 @@ export async function startAssistants(
     runs: core.runs,
     ...(deleteThread && { deleteThread }),
   });
-  const registered = await registerAssistants({ redis, subscriber, keys: core.keys, threads }, systemsOf(graphIds));
+  const registered = await registerAssistants(
+    { redis, subscriber, keys: core.keys, threads, sweepMs: 60_000 },
+    systemsOf(graphIds),
+  );
   return {
     redis,
     subscriber,

@@ -20,6 +20,7 @@ export interface RegisterDeps {
   subscriber: Redis;
   keys: Keys;
   threads: Pick<AssistantThreads, "leave" | "canDelete">;
+  sweepMs: number;
 }
 
 /** Whoever registers the same assistant at the same time goes first at most so often. */
@@ -31,14 +32,14 @@ const MOST_TRIES = 10;
  * @throws when Redis does not answer
  */
 export async function registerAssistants(
-  { redis, subscriber, keys, threads }: RegisterDeps,
+  { redis, subscriber, keys, threads, sweepMs }: RegisterDeps,
   systems: readonly SystemAssistant[],
 ): Promise<{ assistants: Assistants; close(): void }> {
   const store = new AssistantStore(redis, keys);
   const byId = new Map(systems.map((system) => [system.assistantId, system]));
   const registerOne = async (assistantId: string) => await register(store, systemOf(byId, assistantId));
   const records = await Promise.all([...byId.keys()].map(registerOne));
-  const unchanged = new UnchangedSystems(redis, subscriber, keys, records, registerOne);
+  const unchanged = new UnchangedSystems(redis, subscriber, keys, records, registerOne, sweepMs);
   await unchanged.listen();
   const systemIds = new Map(systems.map(({ graphId, assistantId }) => [graphId, assistantId]));
   return {
