@@ -1,12 +1,12 @@
 /**
  * Where a server has its graphs' schemas from: the file that the image's build left beside langgraph.json, else the one
- * that an earlier start left in the system's folder for temporary files, else a child process that loads the project once
- * more. Both files are named or marked by the hash of the project's code, so a change of code makes them anew.
+ * that an earlier start left in `node_modules/.cache` of this package, else a child process that loads the project once
+ * more. Both are marked by the hash of the project's code, so a change of code makes them anew.
  */
 import { fork } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { lstat, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, extname, join, relative, sep } from "node:path";
 import type { Log } from "../telemetry/log.js";
 import type { Project } from "./config.js";
@@ -44,14 +44,14 @@ export interface SchemaSourceOptions {
   /** The compiled main.js. */
   main: string;
   log: Log;
-  /** Of temporary files. */
+  /** Where they are kept from one start to the next. */
   folder?: string;
   waitMs?: number;
 }
 
 /** Begins to read them, and does not wait. */
 export function startSchemaSource(options: SchemaSourceOptions): SchemaSource {
-  const { project, log, folder = tmpdir(), waitMs = WAIT_MS } = options;
+  const { project, log, folder = cacheFolder(), waitMs = WAIT_MS } = options;
   const stop = new AbortController();
   const read = readFor(options, folder, stop.signal).catch((error: unknown) => {
     // Neither message nor output: a project's own may hold anything.
@@ -81,10 +81,8 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | "pending"
 
 async function readFor({ project, main, log }: SchemaSourceOptions, folder: string, signal: AbortSignal) {
   const hash = await hashProject(project);
-  const cache = join(folder, `switchyard-${process.getuid?.() ?? 0}`, `schemas-${hash}.json`);
-  const kept =
-    (await keptIn(join(project.folder, BUILT_SCHEMAS), hash)) ??
-    ((await isOwn(dirname(cache))) ? await keptIn(cache, hash) : undefined);
+  const cache = join(folder, `${hash}.json`);
+  const kept = (await keptIn(join(project.folder, BUILT_SCHEMAS), hash)) ?? (await keptIn(cache, hash));
   if (kept) return kept;
   const started = performance.now();
   const schemas = await askChild(main, project, signal);
@@ -92,6 +90,13 @@ async function readFor({ project, main, log }: SchemaSourceOptions, folder: stri
   // Where there is no place to write to, the next start reads them again.
   await keep(cache, { hash, schemas }).catch(() => {});
   return schemas;
+}
+
+/** Of the package that this file is in, compiled or not. */
+function cacheFolder(): string {
+  let root = import.meta.dirname;
+  while (!existsSync(join(root, "node_modules")) && root !== dirname(root)) root = dirname(root);
+  return join(root, "node_modules", ".cache", "switchyard", "schemas");
 }
 
 /** Leaves them beside langgraph.json, for the servers of an image. */
@@ -134,19 +139,10 @@ async function keptIn(file: string, hash: string): Promise<ProjectSchemas | unde
   }
 }
 
-/** Among temporary files everybody may make a folder, also of this name. */
-async function isOwn(folder: string): Promise<boolean> {
-  const info = await lstat(folder).catch(() => undefined);
-  if (!info?.isDirectory()) return false;
-  return process.getuid === undefined || (info.uid === process.getuid() && (info.mode & 0o022) === 0);
-}
-
 async function keep(file: string, content: SchemaFile): Promise<void> {
-  const folder = dirname(file);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (!(await isOwn(folder))) return;
+  await mkdir(dirname(file), { recursive: true });
   const fresh = `${file}.${randomUUID()}`;
-  await writeFile(fresh, JSON.stringify(content), { mode: 0o600 });
+  await writeFile(fresh, JSON.stringify(content));
   await rename(fresh, file);
 }
 
