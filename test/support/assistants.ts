@@ -5,7 +5,7 @@ import { AssistantThreads } from "../../app/data/assistants/threads.js";
 import type { Assistants } from "../../app/data/assistants.js";
 import { Threads } from "../../app/data/threads.js";
 import { systemAssistantId } from "../../app/graphs/assistants.js";
-import { connect, type Redis, ready } from "../../app/redis/connect.js";
+import { connect, type Redis, type RedisLogin, ready } from "../../app/redis/connect.js";
 import { coreOn, silent } from "./core.js";
 
 export interface AssistantServer {
@@ -20,14 +20,15 @@ export interface AssistantServer {
 export const systemsOf = (graphIds: string[]) =>
   graphIds.map((graphId) => ({ graphId, assistantId: systemAssistantId(graphId), description: `the ${graphId}` }));
 
-/** @param url with the login of the app's user */
+/** @param login of the app's user, or the address that holds it */
 export async function startAssistants(
-  url: string,
+  login: string | RedisLogin,
   graphIds = ["echo", "writer"],
   deleteThread?: (threadId: string) => Promise<unknown>,
 ): Promise<AssistantServer> {
-  const redis = connect({ url }, "request", silent);
-  const subscriber = connect({ url }, "subscriber", silent);
+  const to = typeof login === "string" ? { url: login } : login;
+  const redis = connect(to, "request", silent);
+  const subscriber = connect(to, "subscriber", silent);
   await Promise.all([redis, subscriber].map((connection) => ready(connection, 5_000)));
   const core = coreOn(redis, subscriber);
   const threads = new AssistantThreads({
