@@ -90,7 +90,7 @@ const term = (parts: unknown[]) => createHash("sha1").update(JSON.stringify(part
 
 /** Whether the terms of a filter say all of it. */
 export function isIndexed({ name, metadata = {} }: AssistantFilter): boolean {
-  return name === undefined && Object.values(metadata).every(isScalar);
+  return !name && Object.values(metadata).every(isScalar);
 }
 
 export function matches(assistant: Assistant, { graphId, name, metadata }: AssistantFilter): boolean {
