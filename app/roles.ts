@@ -61,7 +61,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, log });
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
-  const assistantThreads = new AssistantThreads({ redis, keys, runs });
+  const assistantThreads = new AssistantThreads({ redis, keys, runs, removals });
   const registering = { redis, subscriber, keys, threads: assistantThreads, sweepMs: settings.sweepMs };
   const registered = await registerAssistants(registering, systemAssistants(graphs));
   const schemas = startSchemaSource({ project, main: process.argv[1] ?? "", log });

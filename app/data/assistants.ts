@@ -46,7 +46,7 @@ export interface AssistantsDeps {
   systems: UnchangedSystems;
   /** The id of the assistant that a graph of langgraph.json brings. */
   systemIds: ReadonlyMap<string, string>;
-  threads: Pick<AssistantThreads, "leave" | "canDelete">;
+  threads: Pick<AssistantThreads, "leave">;
 }
 
 export class Assistants {
@@ -126,8 +126,6 @@ export class Assistants {
         "of_the_system",
         `assistant ${id} belongs to a graph of langgraph.json and stays with it`,
       );
-    if (deleteThreads && !threads.canDelete)
-      throw new AssistantRefused("too_much", "query.delete_threads: is not supported by this version");
     if (!(await store.delete(assistantId))) throw missing(id);
     await threads.leave(assistantId, { deleteThreads });
   }

@@ -24,7 +24,6 @@ export const systemsOf = (graphIds: string[]) =>
 export async function startAssistants(
   login: string | RedisLogin,
   graphIds = ["echo", "writer"],
-  deleteThread?: (threadId: string) => Promise<unknown>,
 ): Promise<AssistantServer> {
   const to = typeof login === "string" ? { url: login } : login;
   const redis = connect(to, "request", silent);
@@ -35,7 +34,7 @@ export async function startAssistants(
     redis,
     keys: core.keys,
     runs: core.runs,
-    ...(deleteThread && { deleteThread }),
+    removals: core.removals,
   });
   const registered = await registerAssistants(
     { redis, subscriber, keys: core.keys, threads, sweepMs: 60_000 },

@@ -19,7 +19,7 @@ export interface RegisterDeps {
   /** Of the server; it hears there what other servers change. */
   subscriber: Redis;
   keys: Keys;
-  threads: Pick<AssistantThreads, "leave" | "canDelete">;
+  threads: Pick<AssistantThreads, "leave">;
   sweepMs: number;
 }
 

@@ -7,6 +7,7 @@ import type { Redis } from "../../redis/connect.js";
 import type { Keys } from "../../redis/partitions.js";
 import type { Runs } from "../../runs/runs.js";
 import { RunRefused } from "../../runs/types.js";
+import type { Removals } from "../removal.js";
 
 const A_STEP = 1_000;
 const OPEN = ["running", "pending"] as const;
@@ -17,8 +18,7 @@ export interface AssistantThreadsDeps {
   redis: Redis;
   keys: Keys;
   runs: Pick<Runs, "list" | "cancel">;
-  /** Deletes a thread with all that it has; without it `delete_threads` is refused. */
-  deleteThread?: (threadId: string) => Promise<unknown>;
+  removals: Pick<Removals, "deleteThread">;
 }
 
 interface Found {
@@ -30,18 +30,13 @@ interface Found {
 export class AssistantThreads {
   constructor(private readonly deps: AssistantThreadsDeps) {}
 
-  get canDelete(): boolean {
-    return this.deps.deleteThread !== undefined;
-  }
-
   /** Cancels the open runs of the assistant, on all threads, and deletes the threads whose latest run was its. */
   async leave(assistantId: string, { deleteThreads }: { deleteThreads: boolean }): Promise<void> {
-    const { deleteThread } = this.deps;
     for await (const threads of this.#all()) {
-      const own = deleteThreads && deleteThread ? threads.filter((thread) => thread.assistantId === assistantId) : [];
+      const own = deleteThreads ? threads.filter((thread) => thread.assistantId === assistantId) : [];
       for (const thread of threads.filter(({ open }) => open > 0))
         if (!own.includes(thread)) await this.#cancel(thread.threadId, assistantId);
-      for (const { threadId } of own) await deleteThread?.(threadId);
+      for (const { threadId } of own) await this.deps.removals.deleteThread(threadId);
     }
   }
 
