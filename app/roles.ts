@@ -4,6 +4,8 @@ import { AssistantThreads } from "./data/assistants/threads.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
 import { checkModel } from "./data/model.js";
 import { Removals } from "./data/removal.js";
+import { ItemStore } from "./data/store/items.js";
+import { startStoreSweeper } from "./data/store/sweeper.js";
 import { Threads } from "./data/threads.js";
 import { systemAssistantId } from "./graphs/assistants.js";
 import { type Project, readProject } from "./graphs/config.js";
@@ -61,13 +63,15 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, log });
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
+  const items = new ItemStore({ redis, keys, timeToLive: graphs.timeToLive });
   const assistantThreads = new AssistantThreads({ redis, keys, runs, removals });
   const registering = { redis, subscriber, keys, threads: assistantThreads, sweepMs: settings.sweepMs };
   const registered = await registerAssistants(registering, systemAssistants(graphs));
   const schemas = startSchemaSource({ project, main: process.argv[1] ?? "", log });
   const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);
+  const storeSweeper = startStoreSweeper(items, log);
   const { assistants } = registered;
-  const served = { redis, runs, threads, removals, assistants, graphs, schemas, checkpointer };
+  const served = { redis, runs, threads, removals, assistants, graphs, schemas, checkpointer, items };
   const server = createServer({ settings, log, ...served });
   return {
     port: await server.listen(),
@@ -77,6 +81,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
       registered.close();
       runs.close();
       await sweeper.stop();
+      await storeSweeper.stop();
       replication.stop();
       await memory.stop();
       connections.disconnect();

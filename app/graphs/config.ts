@@ -31,6 +31,8 @@ export interface Project {
   /** Where paths in it start, and where the project's own packages are found. */
   folder: string;
   graphs: GraphSpec[];
+  /** Of store items; a default is for those that are put without one. */
+  timeToLive: { defaultMs: number | undefined; refreshOnRead: boolean };
   /** For `process.env`; what is set there wins. */
   env: Record<string, string>;
   /** One sentence for each key that has no effect here. */
@@ -61,13 +63,30 @@ const OF_THE_IMAGE = [
   "docker_compose_file",
   "_INTERNAL_docker_tag",
 ];
-const UNDERSTOOD = ["$schema", "graphs", "env", "node_version"];
+const UNDERSTOOD = ["$schema", "graphs", "env", "node_version", "store"];
 
 const GRAPH_FORM = 'must be "./file.ts:export" or {"path": "./file.ts:export", "description": "…"}';
 const Path = z.string(GRAPH_FORM).min(1, GRAPH_FORM);
 const Graph = z.union([Path, z.object({ path: Path, description: z.string().optional() })], GRAPH_FORM);
 const ENV_FORM = 'must be a file such as ".env", or a map of names to texts';
 const NODE_FORM = 'must be a major version of Node.js such as "20"';
+const TTL_FORM = "must be a number of minutes above 0";
+const STORE_FORM = 'must be an object such as {"ttl": {"default_ttl": 60}}';
+const Store = z.object(
+  {
+    index: z.unknown().optional(),
+    ttl: z
+      .object(
+        {
+          default_ttl: z.number(TTL_FORM).gt(0, TTL_FORM).nullish(),
+          refresh_on_read: z.boolean("must be true or false").nullish(),
+        },
+        STORE_FORM,
+      )
+      .nullish(),
+  },
+  STORE_FORM,
+);
 const Config = z.object(
   {
     graphs: z
@@ -75,6 +94,7 @@ const Config = z.object(
       .refine((graphs) => Object.keys(graphs).length > 0, 'names no graph; add {"agent": "./agent.ts:graph"}'),
     env: z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())], ENV_FORM).optional(),
     node_version: z.string(NODE_FORM).regex(/^\d+$/, NODE_FORM).optional(),
+    store: Store.nullish(),
   },
   'must be an object such as {"graphs": {"agent": "./agent.ts:graph"}}',
 );
@@ -96,13 +116,19 @@ export function readProject(configFile: string): Project {
 
   const config = Config.safeParse(json);
   if (!config.success) throw new ProjectError(`${file}: ${firstIssue(config.error)}`);
-  const { graphs, env, node_version: nodeVersion } = config.data;
+  const { graphs, env, node_version: nodeVersion, store } = config.data;
   return {
     file,
     folder,
     graphs: Object.entries(graphs).map(([id, graph]) => graphSpec(file, id, graph)),
+    timeToLive: {
+      defaultMs: store?.ttl?.default_ttl ? Math.max(1, Math.round(store.ttl.default_ttl * 60_000)) : undefined,
+      refreshOnRead: store?.ttl?.refresh_on_read ?? true,
+    },
     env: readEnv(file, env),
-    warnings: [...unusedKeys(json), ...otherNode(nodeVersion), ...unsetNames(env)].map((text) => `${file}: ${text}`),
+    warnings: [...unusedKeys(json), ...otherNode(nodeVersion), ...unsetNames(env), ...unrankedSearch(store)].map(
+      (text) => `${file}: ${text}`,
+    ),
   };
 }
 
@@ -177,6 +203,11 @@ function unusedKeys(json: Record<string, unknown>): string[] {
 function otherNode(wanted: string | undefined): string[] {
   const [found] = process.versions.node.split(".");
   return wanted === undefined || wanted === found ? [] : [`node_version is ${wanted}, this is Node.js ${found}`];
+}
+
+function unrankedSearch(store: z.infer<typeof Store> | null | undefined): string[] {
+  if (store?.index == null) return [];
+  return ['"store.index" is not supported: a search with a query finds the latest items, not the nearest in meaning'];
 }
 
 /** `env` as a list only names what the environment must bring. */

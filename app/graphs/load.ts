@@ -17,6 +17,7 @@ export interface Graphs {
   readonly ids: string[];
   /** The project's own copy of LangGraph. */
   readonly runtime: Runtime;
+  readonly timeToLive: Project["timeToLive"];
   has(id: string): boolean;
   /** The description that langgraph.json gives the graph. */
   describe(id: string): string | null;
@@ -52,6 +53,7 @@ export async function loadGraphs(project: Project, log: Log): Promise<Graphs> {
   return {
     ids: [...loaded.keys()],
     runtime,
+    timeToLive: project.timeToLive,
     has: (id) => loaded.has(id),
     describe: (id) => known(id).spec.description,
     get: async (id, config = {}) => {

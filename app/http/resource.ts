@@ -63,11 +63,12 @@ type Register = <
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<H>, z.output<B>>) => Promise<Reply | undefined>,
 ) => void;
 
-type Method = "get" | "post" | "patch" | "delete";
+type Method = "get" | "post" | "put" | "patch" | "delete";
 
 export interface Resource {
   get: Register;
   post: Register;
+  put: Register;
   patch: Register;
   delete: Register;
   /** After the last route: on known paths, other methods are refused with 405. */
@@ -109,6 +110,7 @@ export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyB
   return {
     get: registerAs("get"),
     post: registerAs("post"),
+    put: registerAs("put"),
     patch: registerAs("patch"),
     delete: registerAs("delete"),
     refuseOtherMethods() {

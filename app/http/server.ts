@@ -24,6 +24,7 @@ import { createResource } from "./resource.js";
 import { RunAnswers, type RunsCore } from "./runAnswers.js";
 import { runRoutes } from "./runs.js";
 import { statelessRunRoutes } from "./statelessRuns.js";
+import { type StoreItems, storeRoutes } from "./store.js";
 import { systemRoutes } from "./system.js";
 import { createThreadStates } from "./threadStates.js";
 import { threadRoutes } from "./threads.js";
@@ -52,6 +53,7 @@ export interface ServerDeps {
   schemas: Pick<SchemaSource, "of">;
   graphs: Pick<Graphs, "has" | "get"> & { runtime: Pick<Graphs["runtime"], "version"> };
   checkpointer: BaseCheckpointSaver;
+  items: StoreItems;
 }
 
 export interface HttpServer extends Listener {
@@ -93,6 +95,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadRoutes(resource, { threads, removals, states });
   runRoutes(resource, { runs, threads, removals, assistants, answers });
   statelessRunRoutes(resource, { assistants, answers });
+  storeRoutes(resource, deps.items);
   resource.refuseOtherMethods();
 
   app.use((request) => {

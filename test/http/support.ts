@@ -203,6 +203,13 @@ export class MemoryThreads {
   async refresh() {}
 }
 
+const nowhere = async () => {
+  throw new Error("this test has no store");
+};
+const noItems: ServerDeps["items"] = {
+  ...{ put: nowhere, get: nowhere, delete: nowhere, search: nowhere, namespaces: nowhere },
+};
+
 /** The assistants that graphs bring, where nobody makes others. */
 export function memoryAssistants(graphIds: string[]): ServerDeps["assistants"] {
   const none = async () => {
@@ -244,6 +251,7 @@ export interface StartOptions {
   graphs?: Record<string, Graph>;
   checkpointer?: BaseCheckpointSaver;
   redis?: ServerDeps["redis"];
+  items?: ServerDeps["items"];
   log?: Log;
   /** The real one, instead of runs that stand still. */
   core?: Pick<ServerDeps, "runs" | "threads" | "redis"> &
@@ -276,6 +284,7 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
       runtime: { version: "1.7.3" },
     },
     checkpointer,
+    items: options.items ?? noItems,
   });
   const port = await server.listen();
   return { url: `http://127.0.0.1:${port}`, server, runs, threads, close: () => server.close() };

@@ -86,6 +86,7 @@ beforeAll(async () => {
   graphs = {
     ids: Object.keys(known),
     runtime,
+    timeToLive: { refreshOnRead: true, defaultMs: undefined },
     has: (id) => id in known,
     describe: () => null,
     get: async (id) => known[id] ?? expect.fail(`no graph ${id}`),

@@ -53,16 +53,25 @@ test("keys without effect are named, once each", () => {
     node_version: "12",
     python_version: "3.12",
     dockerfile_lines: [],
-    store: {},
+    store: { index: { embed: "openai:text-embedding-3-small", dims: 1536 } },
   });
   const [node] = process.versions.node.split(".");
   expect(readProject(file).warnings).toEqual([
     `${file}: "python_version" is for Python graphs and has no effect`,
     `${file}: "dockerfile_lines" is for other image builds and has no effect`,
-    `${file}: "store" is not supported and has no effect`,
     `${file}: node_version is 12, this is Node.js ${node}`,
     `${file}: env names SURELY_NOT_SET, which is not set`,
+    `${file}: "store.index" is not supported: a search with a query finds the latest items, not the nearest in meaning`,
   ]);
+});
+
+test("store items live as long as it says, without end if it says nothing", () => {
+  const timeToLive = (store?: object) => readProject(project({ graphs: { one: agent }, store })).timeToLive;
+  expect(timeToLive()).toEqual({ defaultMs: undefined, refreshOnRead: true });
+  expect(timeToLive({ ttl: { default_ttl: 0.5, refresh_on_read: false, sweep_interval_minutes: 5 } })).toEqual({
+    defaultMs: 30_000,
+    refreshOnRead: false,
+  });
 });
 
 test("a project that expects rules about who may read what is refused, not run without them", () => {
@@ -94,6 +103,11 @@ test.each([
   [{ graphs: { one: agent }, env: 5 }, ': env must be a file such as ".env", or a map of names to texts'],
   [{ graphs: { one: agent }, env: { A: 5 } }, ': env must be a file such as ".env", or a map of names to texts'],
   [{ graphs: { one: agent }, env: ".env" }, ": env names .env, which is not there (looked for "],
+  [
+    { graphs: { one: agent }, store: { ttl: { default_ttl: 0 } } },
+    ": store.ttl.default_ttl must be a number of minutes above 0",
+  ],
+  [{ graphs: { one: agent }, store: "redis" }, ": store must be an object such as"],
   [{ graphs: { one: agent }, node_version: 20 }, ': node_version must be a major version of Node.js such as "20"'],
 ])("%j is refused in one sentence that names file and key", (config, message) => {
   const file = project(config);
