@@ -4,6 +4,7 @@ import { AssistantThreads } from "./data/assistants/threads.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
 import { checkModel } from "./data/model.js";
 import { Removals } from "./data/removal.js";
+import { createGraphStore } from "./data/store/graphStore.js";
 import { ItemStore } from "./data/store/items.js";
 import { startStoreSweeper } from "./data/store/sweeper.js";
 import { Threads } from "./data/threads.js";
@@ -105,6 +106,8 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   const replication = await startReplication(redis, settings.redis, log);
   const { confirm } = replication;
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys, persist, confirm });
+  const items = new ItemStore({ redis, keys, timeToLive: graphs.timeToLive, persist, evenWhenFull: true });
+  const store = createGraphStore(graphs.runtime, items);
   // Before the worker: one whose port is taken must not have claimed runs.
   const heartbeat = await connections.heartbeat();
   const protection = createTaskProtection({
@@ -113,8 +116,8 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
     onRefused: (times) => heartbeat.report({ protectionRefused: times }),
     log,
   });
-  const executing = { commands: redis, blocking, heartbeat, keys, graphs, checkpointer, persist, confirm, protection };
-  const worker = new Worker({ ...executing, settings, log });
+  const connected = { commands: redis, blocking, heartbeat, keys, persist, confirm };
+  const worker = new Worker({ ...connected, graphs, checkpointer, store, protection, settings, log });
   const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), confirm, log }, settings);
   return {
     port: heartbeat.port,

@@ -2,7 +2,7 @@
  * What this project asks of a compiled graph. The types are ours and structural, because the classes are those of the
  * user's own copy of LangGraph, which may be another version than ours.
  */
-import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph-checkpoint";
 
 /** A runnable's configuration: `configurable` with the thread, and what `graph.stream` takes besides. */
 export interface GraphConfig {
@@ -53,6 +53,8 @@ export interface Graph {
   readonly builder?: object;
   readonly nodes: Record<string, unknown>;
   readonly channels: Record<string, unknown>;
+  /** What its nodes find as `config.store`. */
+  readonly store?: BaseStore;
   /** Nodes that it was compiled to stop at. */
   readonly interruptBefore?: "*" | string[];
   readonly interruptAfter?: "*" | string[];
@@ -78,7 +80,8 @@ export function isGraph(value: unknown): value is Graph {
 
 /**
  * The same graph with another checkpointer, for one run or one request; `undefined` is none, also where the user compiled
- * one in. The shared graph is not touched, so runs side by side can't disturb each other. The store stays the user's.
+ * one in. The shared graph is not touched, so runs side by side can't disturb each other. A graph that was compiled
+ * without a store gets `store`.
  *
  * It is the copy that LangGraph's own `withConfig` makes. The alternatives, tried on 1.4.0 and 1.7.3: setting
  * `graph.checkpointer` (as the development server does) is a race between runs; the private configurable
@@ -86,9 +89,13 @@ export function isGraph(value: unknown): value is Graph {
  * don't find subgraphs; a prototype or proxy over the graph loses its private methods (`streamEvents` v3).
  * Subgraphs need nothing: they are lent the checkpointer of the graph above them.
  */
-export function withCheckpointer(graph: Graph, checkpointer: BaseCheckpointSaver | undefined): Graph {
+export function withCheckpointer(
+  graph: Graph,
+  checkpointer: BaseCheckpointSaver | undefined,
+  store?: BaseStore,
+): Graph {
   const Copy = graph.constructor as new (fields: object) => Graph;
   // The constructor adds to `channels`, and with autoValidate to what it shares with the original.
   const copy = new Copy({ ...graph, channels: { ...graph.channels }, autoValidate: false });
-  return Object.assign(copy, graph, { checkpointer: checkpointer ?? false });
+  return Object.assign(copy, graph, { checkpointer: checkpointer ?? false, store: graph.store ?? store });
 }

@@ -7,7 +7,12 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command, RunControl, Send } from "@langchain/langgraph";
-import type { BaseCheckpointSaver, JsonPlusSerializer, SerializerProtocol } from "@langchain/langgraph-checkpoint";
+import type {
+  BaseCheckpointSaver,
+  BaseStore,
+  JsonPlusSerializer,
+  SerializerProtocol,
+} from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
 import { ProjectError } from "./config.js";
 
@@ -19,8 +24,9 @@ export interface Runtime {
   Command: typeof Command;
   Send: typeof Send;
   RunControl: typeof RunControl;
-  /** To extend, so that a saver of ours is one for this copy as well. */
+  /** To extend, so that a saver and a store of ours are ones for this copy as well. */
   BaseCheckpointSaver: typeof BaseCheckpointSaver;
+  BaseStore: typeof BaseStore;
   /** How this copy writes and reads checkpoints. */
   serializer: SerializerProtocol;
   /** Whether a run ended because its `RunControl` asked it to. By name: there may be more than one copy of the class. */
@@ -77,6 +83,7 @@ export async function loadRuntime({ version, folder }: Installed): Promise<Runti
     Send: pick(langgraph, "Send", folder),
     RunControl: pick(langgraph, "RunControl", folder),
     BaseCheckpointSaver: pick(checkpoint, "BaseCheckpointSaver", checkpointFolder),
+    BaseStore: pick(checkpoint, "BaseStore", checkpointFolder),
     serializer: new Serializer(),
     isDrained: (error) => error instanceof Error && error.name === "GraphDrained",
   };

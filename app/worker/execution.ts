@@ -4,6 +4,7 @@
  *   released   the worker drains, or was without Redis for too long: another one goes on from the run's checkpoint
  *   lost       another attempt owns the run: nothing more is written
  */
+import type { BaseStore } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import { type Graph, type Graphs, type RunControl, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
 import { describeError } from "../graphs/serialize.js";
@@ -23,6 +24,7 @@ export interface ExecutionDeps {
   attempts: Attempts;
   graphs: Graphs;
   checkpointer: Checkpointer;
+  store: BaseStore;
   persist: Persist;
   runTimeoutSeconds: number;
   /** A graph's error messages may hold what the user sent: only where the log is the developer's own terminal. */
@@ -152,9 +154,9 @@ export class Execution {
   }
 
   async #streamFromItsBegin(): Promise<void> {
-    const { graphs, checkpointer } = this.deps;
+    const { graphs, checkpointer, store } = this.deps;
     const shared = await graphs.get(this.run.graphId, this.#config);
-    const graph = withCheckpointer(shared, this.run.lifetime === "delete" ? undefined : checkpointer);
+    const graph = withCheckpointer(shared, this.run.lifetime === "delete" ? undefined : checkpointer, store);
     watchNodes(graph);
     const begin = await decideBegin(this.run, graph, checkpointer, atNewest(this.#config));
     if (begin.from === "input") await this.#stream(graph, graphInput(this.run, graphs.runtime), this.#config);

@@ -5,6 +5,7 @@
  * slot it would compute in. A worker that such a node has for too long is *unfit*: it drains and must be replaced.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import type { BaseStore } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import type { Graphs } from "../graphs/load.js";
 import type { Redis } from "../redis/connect.js";
@@ -32,6 +33,7 @@ export interface WorkerDeps {
   keys: Keys;
   graphs: Graphs;
   checkpointer: Checkpointer;
+  store: BaseStore;
   persist: Persist;
   confirm?: Confirm;
   settings: {

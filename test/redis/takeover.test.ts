@@ -16,6 +16,7 @@ import { graphInput, runConfig } from "../../app/worker/runConfig.js";
 import { createTaskProtection } from "../../app/worker/taskProtection.js";
 import { Worker } from "../../app/worker/worker.js";
 import { type Core, collect, newRun, silent, startCore } from "../support/core.js";
+import { graphStoreOn, itemsOn } from "../support/items.js";
 
 let core: Core;
 let deps: ExecutionDeps;
@@ -97,6 +98,7 @@ beforeAll(async () => {
     attempts: core.attempts,
     graphs,
     checkpointer,
+    store: graphStoreOn(itemsOn(core)),
     persist,
     runTimeoutSeconds: 60,
     logErrorMessages: false,
