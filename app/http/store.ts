@@ -17,11 +17,17 @@ function named<S extends z.ZodType>(schema: S, problemOf: (value: z.output<S>) =
   });
 }
 
-const Labels = z.array(z.string());
-const Home = named(Labels, problemOfHome);
-const Namespace = named(Labels, (labels) => (labels.length === 0 ? "must have a label" : problemOfNamespace(labels)));
-const Prefix = named(Labels, problemOfNamespace);
-const Key = named(z.string(), problemOfKey);
+// For the document alone: what is wrong is said by `problemOf…`, in one sentence for a whole namespace.
+const LABEL = { minLength: 1, maxLength: 1_024, pattern: "^[^.\\u0000]*$" };
+const MOST = { maxItems: 32 };
+
+const Labels = z.array(z.string().meta(LABEL));
+const Home = named(Labels, problemOfHome).meta({ minItems: 1, ...MOST });
+const Namespace = named(Labels, (labels) =>
+  labels.length === 0 ? "must have a label" : problemOfNamespace(labels),
+).meta({ minItems: 1, ...MOST });
+const Prefix = named(Labels, problemOfNamespace).meta(MOST);
+const Key = named(z.string(), problemOfKey).meta({ maxLength: 1_024, pattern: "^[^\\u0000]*$" });
 
 /** An object with all its keys: a record would leave `__proto__` out, and a filter without it finds everything. */
 const OpenObject = z
@@ -118,7 +124,7 @@ export function storeRoutes(resource: Resource, items: StoreItems): void {
     {
       summary: "Get an item",
       query: z.object({ namespace: QueryNamespace, key: Key, refresh_ttl: QueryFlag.optional().describe(REFRESH) }),
-      answers: { 200: { description: "the item, or null", json: ItemShape.nullable() } },
+      answers: { 200: { description: "the item, or null", json: z.union([ItemShape, z.null()]) } },
     },
     async ({ query: { namespace, key, refresh_ttl } }) => {
       const item = await items.get(namespace, key, refresh_ttl);

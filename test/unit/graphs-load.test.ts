@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { MemorySaver } from "@langchain/langgraph-checkpoint";
 import pino from "pino";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { createGraphStore } from "../../app/data/store/graphStore.js";
 import { ProjectError, readProject } from "../../app/graphs/config.js";
 import { type Graph, type GraphConfig, type Graphs, loadGraphs, withCheckpointer } from "../../app/graphs/load.js";
 import { interruptsOf, threadStatusOf } from "../../app/graphs/state.js";
@@ -34,7 +35,7 @@ describe.each(["oldest", "newest"] as const)("a project on the %s LangGraph", (n
   }, INSTALL_MS);
 
   test("has the graphs and descriptions of its langgraph.json", () => {
-    expect(graphs.ids).toEqual(["typed", "memory", "factory", "builder", "functional", "wrapped"]);
+    expect(graphs.ids).toEqual(["typed", "memory", "factory", "builder", "functional", "wrapped", "remembers"]);
     expect(graphs.has("typed")).toBe(true);
     expect(graphs.has("other")).toBe(false);
     expect(graphs.describe("typed")).toBe("TypeScript with a subgraph that asks");
@@ -111,6 +112,24 @@ describe.each(["oldest", "newest"] as const)("a project on the %s LangGraph", (n
     await withCheckpointer(shared, undefined).invoke({}, thread("stateless"));
     const own = shared as Graph & { checkpointer: MemorySaver };
     expect(Object.keys(own.checkpointer.storage)).toEqual([]);
+  });
+
+  test("a graph that was compiled without a store gets the one that it is handed", async () => {
+    const stored = new Map<string, object>();
+    const store = createGraphStore(graphs.runtime, {
+      put: async (namespace, key, value) => void stored.set([...namespace, key].join(), value),
+      get: async (namespace, key) => {
+        const value = stored.get([...namespace, key].join());
+        const at = new Date();
+        return value && { namespace: [...namespace], key, value: { ...value }, createdAt: at, updatedAt: at };
+      },
+      ...{ delete: async () => {}, search: async () => [], namespaces: async () => [] },
+    });
+    const shared = await graphs.get("remembers");
+    for (const runs of [0, 1])
+      expect(await withCheckpointer(shared, undefined, store).invoke({ runs: null })).toEqual({ runs });
+    expect(stored).toEqual(new Map([["runs,all", { runs: 2 }]]));
+    expect(shared.store).toBeUndefined();
   });
 
   test("a graph without a checkpointer takes none from the caller's configuration either", async () => {

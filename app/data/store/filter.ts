@@ -37,7 +37,9 @@ function toCondition(key: string, wanted: unknown): (held: unknown) => boolean {
   const parts = entries.map(([name, operand]) => {
     const operator = OPERATORS.get(name);
     if (operator) return (held: unknown) => operator(held, operand);
-    throw new StoreRefused(`filter: ${key} has an operator that is none of ${[...OPERATORS.keys()].join(", ")}`);
+    throw new StoreRefused(
+      `filter: ${key.slice(0, 100)} has an operator that is none of ${[...OPERATORS.keys()].join(", ")}`,
+    );
   });
   return (held) => parts.every((holds) => holds(held));
 }

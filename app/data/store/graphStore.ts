@@ -15,7 +15,9 @@ import type {
 import type { ItemStore, NamespaceSearch } from "./items.js";
 import { toId } from "./names.js";
 
-export function createGraphStore(langgraph: { BaseStore: typeof BaseStore }, items: ItemStore): BaseStore {
+type Items = Pick<ItemStore, "put" | "get" | "delete" | "search" | "namespaces">;
+
+export function createGraphStore(langgraph: { BaseStore: typeof BaseStore }, items: Items): BaseStore {
   const read = async (operation: Exclude<Operation, PutOperation>) => {
     if ("namespacePrefix" in operation) return await search(operation);
     if ("key" in operation) return await get(operation);
