@@ -70,7 +70,8 @@ const Path = z.string(GRAPH_FORM).min(1, GRAPH_FORM);
 const Graph = z.union([Path, z.object({ path: Path, description: z.string().optional() })], GRAPH_FORM);
 const ENV_FORM = 'must be a file such as ".env", or a map of names to texts';
 const NODE_FORM = 'must be a major version of Node.js such as "20"';
-const TTL_FORM = "must be a number of minutes above 0";
+const MOST_MINUTES = 52_560_000;
+const TTL_FORM = `must be a number of minutes above 0, at most ${MOST_MINUTES}`;
 const STORE_FORM = 'must be an object such as {"ttl": {"default_ttl": 60}}';
 const Store = z.object(
   {
@@ -78,7 +79,7 @@ const Store = z.object(
     ttl: z
       .object(
         {
-          default_ttl: z.number(TTL_FORM).gt(0, TTL_FORM).nullish(),
+          default_ttl: z.number(TTL_FORM).gt(0, TTL_FORM).max(MOST_MINUTES, TTL_FORM).nullish(),
           refresh_on_read: z.boolean("must be true or false").nullish(),
         },
         STORE_FORM,

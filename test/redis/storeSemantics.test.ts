@@ -141,6 +141,12 @@ test("a batch reads what was there before, and of several writes to an item stor
   expect(await batch(graphStoreOn(itemsOn(core)))).toEqual([{ n: 1 }, [{ n: 1 }], { n: 3 }]);
 });
 
+test("two prefixes at once, which only a batch can name, are refused", async () => {
+  const prefix = (label: string) => ({ matchType: "prefix" as const, path: [label] });
+  const both = { matchConditions: [prefix("a"), prefix("b")], limit: 10, offset: 0 };
+  await expect(graphStoreOn(itemsOn(core)).batch([both])).rejects.toThrow("listed by one prefix at a time");
+});
+
 test("filters compare texts, lists and objects, which InMemoryStore does not", async () => {
   await core.admin.flushall();
   const store = graphStoreOn(itemsOn(core));

@@ -13,7 +13,7 @@ import type {
   SearchOperation,
 } from "@langchain/langgraph-checkpoint";
 import type { ItemStore, NamespaceSearch } from "./items.js";
-import { toId } from "./names.js";
+import { StoreRefused, toId } from "./names.js";
 
 type Items = Pick<ItemStore, "put" | "get" | "delete" | "search" | "namespaces">;
 
@@ -57,6 +57,10 @@ function toNamespaceSearch({
   limit = Number.POSITIVE_INFINITY,
   offset = 0,
 }: ListNamespacesOperation): NamespaceSearch {
-  const path = (type: string) => matchConditions.find(({ matchType }) => matchType === type)?.path;
+  const path = (type: string) => {
+    const [first, ...others] = matchConditions.filter(({ matchType }) => matchType === type);
+    if (others.length > 0) throw new StoreRefused(`namespaces are listed by one ${type} at a time`);
+    return first?.path;
+  };
   return { prefix: path("prefix"), suffix: path("suffix"), maxDepth, limit, offset };
 }
