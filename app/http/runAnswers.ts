@@ -151,7 +151,10 @@ export class RunAnswers {
       follow.close();
       throw error;
     }
-    if (accepted.status === "pending" && accepted.attempt === 0) return follow;
+    if (accepted.status === "pending" && accepted.attempt === 0) {
+      follow.accepted();
+      return follow;
+    }
     // The same request had come before: its run has a past, which a follow of a new run doesn't read.
     follow.close();
     return this.#follow(run, "start", currentState);

@@ -16,6 +16,8 @@ import { type EventId, type RunEvent, RunRefused } from "./types.js";
 
 /** Batches of events in order, without gap or repetition; ends by itself after `end`. `close` frees it at once. */
 export interface Follow extends AsyncIterable<RunEvent[]> {
+  /** Of a `new` run: from here on nothing of it means that it has gone, with its thread. */
+  accepted(): void;
   close(): void;
 }
 
@@ -103,6 +105,10 @@ export class RunFollow implements Follow {
     // Promised by a Redis that has failed over since.
     if (ahead < 0) this.#lost = true;
     this.#reached(wanted, ahead > 0);
+  }
+
+  accepted(): void {
+    this.#awaited = false;
   }
 
   receive(message: EventMessage, bytes: number): void {

@@ -150,6 +150,8 @@ class StillFollow implements Follow {
     private readonly leave: () => void,
   ) {}
 
+  accepted(): void {}
+
   deliver(events: RunEvent[]): void {
     this.batch.push(...events);
     this.#wake();

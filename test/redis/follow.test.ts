@@ -1,5 +1,6 @@
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { partitionOf } from "../../app/redis/partitions.js";
 import type { NewEvent } from "../../app/runs/attempts.js";
 import type { ClaimedRun, RunEvent } from "../../app/runs/types.js";
 import { type Core, collect, newRun, startCore, success } from "../support/core.js";
@@ -40,6 +41,19 @@ describe("following a run", () => {
     expect(ids(events)).toEqual(idsTo(7));
     expect(events.at(-1)).toMatchObject({ event: "end", data: success.answer });
     expect(events.map(({ threadSeq }) => threadSeq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test("a run that goes with its thread while its follower hears nothing ends for that one, too", async () => {
+    const run = newRun();
+    const follow = await core.runs.follow(run.threadId, run.runId, "new");
+    await core.runs.enqueue(run);
+    follow.accepted();
+    const all = collect(follow);
+    // Without a word to followers, as when Redis restarts while a thread is deleted.
+    const keys = await core.admin.keys(`{sw:${partitionOf(run.threadId)}}:*`);
+    await core.admin.del(...keys);
+    await core.admin.call("CLIENT", "KILL", "TYPE", "pubsub");
+    expect((await all).map(({ event }) => event)).toEqual(["end"]);
   });
 
   test("events are numbered on over the runs of a thread", async () => {
