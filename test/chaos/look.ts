@@ -7,6 +7,7 @@ import type { RedisForm } from "./forms.js";
 import type { Audit, History, Sample, StoredCheckpoint, StoredEvent, StoredRun } from "./history.js";
 
 const SAMPLE_EVERY_MS = 100;
+const LOOK_MS = 1_000;
 const keys = new Keys("sw");
 
 /** In one step, so that no run is seen on its way from one queue to the next. */
@@ -56,7 +57,8 @@ export async function takeSamples(form: RedisForm, history: History, stopped: Ab
 async function lookAt(form: RedisForm, partition: number): Promise<Sample | undefined> {
   const key = keys.in(partition, "leases");
   for (const node of await form.masters()) {
-    const answer = await node.eval(PARTITION, 1, key).catch(() => undefined);
+    // A connection that is given up while it is being made anew never answers.
+    const answer = await Promise.race([node.eval(PARTITION, 1, key).catch(() => undefined), delay(LOOK_MS)]);
     if (answer === undefined) continue;
     const look = JSON.parse(String(answer)) as Partial<Sample> & Pick<Sample, "at" | "leased">;
     return { ready: [], misplaced: [], ...look, partition };
