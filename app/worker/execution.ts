@@ -124,8 +124,10 @@ export class Execution {
       const word = outcome ? await this.#finish(outcome) : await this.#release();
       this.#log.info({ event: `run_${word}`, status: outcome?.status ?? "pending" }, `run ${word}`);
     } catch (error) {
-      // Either another attempt owns it, or its lease will expire.
-      this.#log.error({ event: "run_left", reason: reasonOf(error) }, "run left without its end");
+      // It was rolled back, deleted, overruled or taken over: nothing went wrong here.
+      if (this.#isLost()) this.#log.info({ event: "run_lost" }, "run lost");
+      // Its lease will expire.
+      else this.#log.error({ event: "run_left", reason: reasonOf(error) }, "run left without its end");
     } finally {
       clearTimeout(timer);
     }
@@ -139,6 +141,11 @@ export class Execution {
     if (!this.#wasCutShort) return;
     await this.#streaming;
     await nodesSettled(this.run.owner);
+  }
+
+  #isLost(): boolean {
+    const { reason } = this.#writeSignal.signal;
+    return reason instanceof Stopped && reason.reason === "lost";
   }
 
   /** @returns undefined when the worker drains and another one is to go on */

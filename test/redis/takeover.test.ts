@@ -1,5 +1,6 @@
 /** What a later attempt of a run does after its worker died: real graphs, real checkpoints, executed as a worker does. */
 import { Annotation, END, GraphDrained, interrupt, START, StateGraph } from "@langchain/langgraph";
+import pino from "pino";
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type Checkpointer, createCheckpointer } from "../../app/data/checkpoints/checkpointer.js";
@@ -248,6 +249,21 @@ test("an error is told only together with the run's end, so that no other attemp
     ["2", "error"],
     ["2", "end"],
   ]);
+});
+
+test("a run that its user took back is no error of the worker", async () => {
+  const lines: { level: number; event: string }[] = [];
+  const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
+  const { threadId, runId } = await enqueued("slow");
+  const execution = new Execution(await claim(threadId), { ...deps, log });
+  const done = execution.done();
+  await vi.waitFor(() => expect(executed).toEqual(["wait"]));
+  await core.runs.cancel(threadId, runId, "rollback");
+  execution.stop("lost");
+  release();
+  await done;
+  expect(lines.map(({ event }) => event)).toEqual(["run_started", "run_lost"]);
+  expect(lines.filter(({ level }) => level >= 40)).toEqual([]);
 });
 
 test("a thread whose state JSON can't hold goes on", async () => {
