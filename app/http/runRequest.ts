@@ -66,8 +66,9 @@ export const ThreadRunBody = RunFields.extend({
   checkpoint: optional(Checkpoint),
   checkpoint_id: optional(CheckpointId),
   multitask_strategy: optional(MultitaskStrategy).describe(
-    "what becomes of the thread's open runs, delayed ones too: this one waits for them (`enqueue`), is refused (`reject`), " +
-      "or has them cancelled (`interrupt`) or taken back with their checkpoints (`rollback`)",
+    "what becomes of the thread's open runs, delayed ones too: this one starts after those that are due before it " +
+      "(`enqueue`), is refused (`reject`), or has them cancelled (`interrupt`) or taken back with their checkpoints " +
+      "(`rollback`)",
   ),
   if_not_exists: optional(z.enum(["reject", "create"])),
 }).meta({ id: "ThreadRunCreate" });
