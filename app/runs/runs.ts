@@ -253,7 +253,7 @@ export class Runs {
 }
 
 function runMissing(threadId: string, runId: string): RunRefused {
-  return new RunRefused("run_missing", `run ${runId} does not exist on thread ${threadId}`);
+  return new RunRefused("run_missing", `run ${runId} of thread ${threadId} does not exist`);
 }
 
 function idReused({ runId }: NewRun): RunRefused {

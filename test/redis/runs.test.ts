@@ -322,7 +322,11 @@ describe("cancelling", () => {
     await core.attempts.finish(await core.claim(run.threadId), success, 1, []);
     await expect(core.runs.cancel(run.threadId, run.runId)).rejects.toMatchObject({ reason: "run_ended" });
     await expect(core.runs.cancel(run.threadId, uuid())).rejects.toMatchObject({ reason: "run_missing" });
-    await expect(core.runs.cancel(uuid(), run.runId)).rejects.toMatchObject({ reason: "run_missing" });
+    const elsewhere = uuid();
+    await expect(core.runs.cancel(elsewhere, run.runId)).rejects.toMatchObject({
+      reason: "run_missing",
+      message: `run ${run.runId} of thread ${elsewhere} does not exist`,
+    });
     expect(await statusOf(run)).toBe("success");
   });
 });
