@@ -96,7 +96,11 @@ export const ThreadShape = z
     values: z.unknown().describe("the state as of the last run, or null"),
     interrupts: JsonObject.describe("task id → its open interrupts"),
     ttl: z
-      .object({ strategy: TtlStrategy, ttl_minutes: z.number(), expires_at: Time })
+      .object({
+        strategy: TtlStrategy,
+        ttl_minutes: z.number(),
+        expires_at: Time.nullable().describe("null while a run is open"),
+      })
       .optional()
       .describe("with `include=ttl`, of a thread that expires: after so long without activity"),
   })
@@ -158,11 +162,11 @@ export function toThreadShape(thread: ThreadRecord): z.infer<typeof ThreadShape>
   };
 }
 
-/** As `include=ttl` shows it. */
-export function toTtlShape({ ttl, updatedAt }: ThreadRecord): Pick<z.infer<typeof ThreadShape>, "ttl"> {
+/** As `include=ttl` shows it: while a run is open the time does not run. */
+export function toTtlShape({ ttl, updatedAt, status }: ThreadRecord): Pick<z.infer<typeof ThreadShape>, "ttl"> {
   if (!ttl) return {};
-  const expiresAt = new Date(updatedAt.getTime() + ttl.ms);
-  return { ttl: { strategy: ttl.strategy, ttl_minutes: ttl.ms / 60_000, expires_at: expiresAt.toISOString() } };
+  const expiresAt = status === "busy" ? null : new Date(updatedAt.getTime() + ttl.ms).toISOString();
+  return { ttl: { strategy: ttl.strategy, ttl_minutes: ttl.ms / 60_000, expires_at: expiresAt } };
 }
 
 export function toRunShape(run: Run): z.infer<typeof RunShape> {

@@ -16,8 +16,9 @@ beforeAll(async () => {
   all = await topology({ servers: 1, workers: 1, environment: rare });
   monitor = await new Redis(all.redis.url).monitor();
   monitor.on("monitor", (_time: string, args: string[], source: string) => {
-    // What a process asks on a clock of its own, of memory and replicas, belongs to no operation.
-    if (source !== "lua" && args[0]?.toLowerCase() !== "info") commands.push(args.join(" ").slice(0, 200));
+    // What a process asks on a clock of its own, of memory, replicas and its connections, belongs to no operation.
+    if (source !== "lua" && !["info", "role"].includes(args[0]?.toLowerCase() ?? ""))
+      commands.push(args.join(" ").slice(0, 200));
   });
   // Connections and scripts are there from now on.
   await all.client.runs.wait(null, "echo", { input: hello });
