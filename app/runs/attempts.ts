@@ -31,16 +31,23 @@ export interface Outcome {
 export type Attention = { owner: string; word: "lost" | "interrupt" };
 
 export class Attempts {
+  /** Connections that were lost: the client sends again what was under way on them, and Redis may do it twice. */
+  #losses = 0;
+
   constructor(
     private readonly redis: Redis,
     private readonly keys: Keys,
     /** Waits until a replica has a run's end. */
     private readonly confirm?: Confirm,
-  ) {}
+  ) {
+    // Of a cluster: that to one of its nodes.
+    for (const event of ["close", "-node"]) redis.on(event, () => this.#losses++);
+  }
 
   /**
    * Claims up to `limit` runs of these graphs in a partition; 0 only promotes runs that are due. An answer that got lost
-   * is asked for again as long as the leases last: runs that nobody knows of would wait for them to expire.
+   * is asked for again as long as the leases last: runs that nobody knows of would wait for them to expire. What a call
+   * that was sent twice claimed beyond the limit is handed back.
    * @returns the runs, and in how many ms the partition's next delayed run is due
    */
   async claim(
@@ -52,13 +59,19 @@ export class Attempts {
     const owner = randomBytes(12).toString("base64url");
     const key = this.keys.in(partition, "leases");
     const asked = performance.now();
+    const mayAskAgain = () => limit > 0 && performance.now() - asked <= leaseMs;
     for (let again = 0; ; again = 1) {
+      const losses = this.#losses;
       try {
         const answer = await scripts.claim.run(this.redis, key, limit, owner, leaseMs, again, ...graphs);
+        if (losses !== this.#losses && mayAskAgain()) continue;
         const [dueIn, ...rows] = answer as [number, ...string[][]];
-        return { runs: rows.map(toClaimed), dueInMs: dueIn < 0 ? undefined : dueIn };
+        const runs = rows.map(toClaimed);
+        // One that can't be handed back is left to its lease.
+        await Promise.allSettled(runs.splice(limit).map((run) => this.release(run)));
+        return { runs, dueInMs: dueIn < 0 ? undefined : dueIn };
       } catch (error) {
-        if (limit === 0 || !isAway(error) || performance.now() - asked > leaseMs) throw error;
+        if (!isAway(error) || !mayAskAgain()) throw error;
       }
     }
   }

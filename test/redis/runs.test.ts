@@ -1,8 +1,11 @@
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { connect } from "../../app/redis/connect.js";
 import { partitionOf } from "../../app/redis/partitions.js";
+import { Attempts } from "../../app/runs/attempts.js";
 import { scripts } from "../../app/runs/scripts.js";
-import { type Core, collect, newRun, startCore, success } from "../support/core.js";
+import { type Core, collect, newRun, silent, soon, startCore, success } from "../support/core.js";
+import { startTcpProxy } from "../support/tcpProxy.js";
 
 let core: Core;
 beforeAll(async () => {
@@ -16,6 +19,13 @@ afterAll(() => core.stop());
 const statusOf = async (run: { threadId: string; runId: string }) =>
   (await core.runs.get(run.threadId, run.runId))?.status;
 const threadOf = (threadId: string) => core.redis.hgetall(core.keys.of(threadId, "thread", threadId));
+/** Another thread's id. */
+function inPartitionOf(threadId: string): string {
+  for (;;) {
+    const id = uuid();
+    if (partitionOf(id) === partitionOf(threadId)) return id;
+  }
+}
 
 describe("accepting a run", () => {
   test("the same request again gets the same run, another one under its id is refused", async () => {
@@ -187,6 +197,29 @@ describe("leases", () => {
     const [, found] = (await ask(1)) as [number, string[]];
     expect(found.slice(0, 7)).toEqual(lost.slice(0, 7));
     expect(await core.runs.get(run.threadId, run.runId)).toMatchObject({ attempt: 1, status: "running" });
+  });
+
+  test.each([1, 2])("a claim that is sent twice, because its connection went, takes one run of %i", async (ready) => {
+    const first = newRun();
+    const second = newRun({ threadId: inPartitionOf(first.threadId) });
+    for (const run of [first, second].slice(0, ready)) await core.runs.enqueue(run);
+    const { hostname: host, port } = new URL(core.url);
+    const proxy = await startTcpProxy({ host, port: Number(port) });
+    const redis = connect({ url: core.url.replace(`:${port}`, `:${proxy.port}`) }, "worker", silent);
+    try {
+      await redis.ping();
+      proxy.delay(200);
+      const claiming = new Attempts(redis, core.keys).claim(partitionOf(first.threadId), ["echo"], 1, 30_000);
+      // Redis has claimed; its answer is on the way.
+      await soon(async () => expect(await statusOf(first)).toBe("running"));
+      proxy.delay(0);
+      proxy.cut();
+      expect((await claiming).runs).toMatchObject([{ runId: first.runId, attempt: 1 }]);
+      if (ready === 2) expect(await statusOf(second)).toBe("pending");
+    } finally {
+      redis.disconnect();
+      await proxy.stop();
+    }
   });
 
   test("the third lost worker ends a run with an error, and the next run of the thread starts", async () => {
