@@ -53,9 +53,10 @@ export class Removals implements RemovalSteps {
   async deleteRun(threadId: string, runId: string): Promise<boolean> {
     const { redis, keys } = this;
     const answer = await removalScripts.deleteRun.run(redis, keys.of(threadId, "run", runId), runId, threadId);
+    if (answer === "missing") return false;
     await redis.unlink(keys.of(runId, "request", runId));
     if (answer === "removing") await this.remove({ threadId, what: runId });
-    return answer !== "missing";
+    return true;
   }
 
   async expire(threadId: string): Promise<void> {

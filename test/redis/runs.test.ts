@@ -53,6 +53,14 @@ describe("accepting a run", () => {
     expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
 
+  test("a given id stays taken when someone deletes it on a thread where it is not", async () => {
+    const run = newRun({ idIsGiven: true });
+    await core.runs.enqueue(run);
+    expect(await core.removals.deleteRun(uuid(), run.runId)).toBe(false);
+    const other = newRun({ runId: run.runId, idIsGiven: true, requestHash: "other" });
+    await expect(core.runs.enqueue(other)).rejects.toMatchObject({ reason: "id_reused" });
+  });
+
   test("a given id whose request was refused may be used again", async () => {
     const refused = newRun({ idIsGiven: true, ifNotExists: "reject" });
     await expect(core.runs.enqueue(refused)).rejects.toMatchObject({ reason: "thread_missing" });
