@@ -216,6 +216,14 @@ describe("cancelling many", () => {
     expect(await core.attempts.append(running, 1, [{ event: "values", data: "{}" }])).toBe("interrupt");
   });
 
+  test("leaves alone what a dead server was deleting", async () => {
+    for (let count = 0; count < 60; count++) await accept({ afterMs: 60_000 });
+    await scripts.deleteThread.run(core.redis, core.keys.of(threadId, "thread", threadId), threadId, 10, "delete");
+    const other = await accept({ threadId: uuid() });
+    await core.runs.cancelAll("all", "interrupt");
+    expect(await statuses([other])).toEqual(["interrupted"]);
+  });
+
   test("of one thread cancels none when one of them is unknown", async () => {
     const [first, second] = [await accept(), await accept()];
     const ids = [first.runId, second.runId];

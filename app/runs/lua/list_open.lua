@@ -14,7 +14,9 @@ local function take(run)
   local thread, created, cancel = unpack(redis.call('HMGET', key('run', run), 'thread_id', 'created_at', 'cancel'))
   if not thread then return end
   threads[thread] = true
-  if tonumber(created) <= before and cancel == '' and #found < 2 * limit then
+  -- Those of a thread that is being deleted are going, and can't be cancelled.
+  if tonumber(created) <= before and cancel == '' and #found < 2 * limit
+    and redis.call('EXISTS', key('thread', thread)) == 1 then
     found[#found + 1] = run
     found[#found + 1] = thread
   end
