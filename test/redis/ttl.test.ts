@@ -2,7 +2,9 @@
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
+import { removalScripts } from "../../app/data/removal.js";
 import { Threads, type ThreadTtl } from "../../app/data/threads.js";
+import { scripts } from "../../app/runs/scripts.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
 import { at, type Config, checkpointOf, loop, ours } from "../support/checkpoints.js";
 import { type Core, newRun, soon, startCore, success } from "../support/core.js";
@@ -116,6 +118,29 @@ describe("a ttl", () => {
     expect(Number(await core.redis.zscore(keyOf("expiring"), threadId)) - Date.now()).toBeGreaterThan(55_000);
     await core.attempts.finish(run, success, 1, []);
     expect(await threads.get(threadId)).toMatchObject({ ttl: { strategy: "keep_latest", ms: 60_000 } });
+  });
+
+  test("drops no newer value for a process that stood still since an earlier time", async () => {
+    await create("keep_latest", 60_000);
+    const runs = async (letter: string) => {
+      const run = await start();
+      await put(at(threadId, { ...writtenBy(run) }), { a: [bytes(letter)] });
+      await core.attempts.finish(run, success, 1, []);
+      await idleForAnHour();
+    };
+    const fence = () => scripts.pruneThread.run(core.redis, keyOf("thread", threadId), threadId);
+    const history = keyOf("history", threadId);
+    const pass = uuid();
+
+    await runs("a");
+    expect(await fence()).toBe(1);
+    await removalScripts.keepNewest.run(core.redis, history, threadId, threadId, pass, "-", 100);
+    await core.removals.remove({ threadId, what: "keep_latest" });
+    await runs("b");
+    expect(await fence()).toBe(1);
+    await removalScripts.dropBlobs.run(core.redis, history, threadId, threadId, pass, "0", 50);
+    await core.removals.remove({ threadId, what: "keep_latest" });
+    expect((await saver.getTuple(at(threadId)))?.checkpoint.channel_values).toEqual({ a: bytes("b") });
   });
 
   test("keeps the ancestors from which the newest checkpoint takes values", async () => {

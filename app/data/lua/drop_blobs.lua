@@ -9,7 +9,7 @@
 --- @include "history"
 --- @include "named"
 local history, thread, pass, cursor, count = unpack(ARGV)
-local removal, named = thread .. ':keep_latest', named_key(history, pass)
+local removal, named = thread .. ':keep_latest', named_key(history, thread, pass)
 if not redis.call('ZSCORE', key('removals'), removal) or redis.call('SISMEMBER', named, COMPLETE) == 0 then return '0' end
 redis.call('ZADD', key('removals'), now, removal)
 

@@ -14,7 +14,7 @@ local history, thread, pass, from, room = ARGV[1], ARGV[2], ARGV[3], ARGV[4], to
 local removal = thread .. ':keep_latest'
 if not redis.call('ZSCORE', key('removals'), removal) then return { '', 1 } end
 redis.call('ZADD', key('removals'), now, removal)
-local named = named_key(history, pass)
+local named = named_key(history, thread, pass)
 
 local function name(digest)
   if digest ~= '' then redis.call('SADD', named, digest) end

@@ -16,4 +16,5 @@ end
 if not expired(KEYS[1], thread, 'keep_latest') then return 0 end
 redis.call('ZREM', key('expiring'), thread)
 begin_removal(thread, 'keep_latest')
+redis.call('HSET', KEYS[1], 'pruned_at', now)
 return 1
