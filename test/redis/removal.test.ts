@@ -134,6 +134,20 @@ describe("deleting a thread", () => {
     expect(await core.runs.get(threadId, run.runId)).toMatchObject({ status: "success" });
   });
 
+  test("that comes late does not end another one of the same id", async () => {
+    await ended("first");
+    await fence();
+    await core.removals.remove({ threadId, what: undefined });
+    await ended("second");
+    await fence();
+    await scripts.forgetThread.run(core.redis, core.keys.of(threadId, "removals"), threadId);
+    await core.sweep({ sweepMs: 0 });
+    await soon(async () => {
+      await core.sweep({ sweepMs: 1 });
+      expect(await keysLeft()).toEqual([]);
+    });
+  });
+
   test("that is being rolled back needs the rollback no more", async () => {
     await ended("first");
     await accept();
