@@ -144,6 +144,20 @@ describe("the order of a thread", () => {
     expect(second.runId).toBe(delayed.runId);
   });
 
+  test("one that was due stays first, also when more are due than one call promotes", async () => {
+    const { threadId } = newRun();
+    const delayed = Array.from({ length: 120 }, () => newRun({ threadId: inPartitionOf(threadId), afterMs: 60_000 }));
+    await Promise.all(delayed.map((run) => core.runs.enqueue(run)));
+    const first = newRun({ threadId, afterMs: 60_000 });
+    await core.runs.enqueue(first);
+    const queue = core.keys.of(threadId, "delayed");
+    for (const [at, { runId }] of [...delayed, first].entries())
+      await core.redis.zadd(queue, Date.now() - 1000 + at, runId);
+    await core.runs.enqueue(newRun({ threadId }));
+    const { runs } = await core.attempts.claim(partitionOf(threadId), ["echo"], 200, 30_000);
+    expect(runs.filter((run) => run.threadId === threadId)).toMatchObject([{ runId: first.runId }]);
+  });
+
   test("a worker gets only runs of graphs that it has loaded", async () => {
     const run = newRun({ graphId: "unknown-here" });
     await core.runs.enqueue(run);

@@ -58,7 +58,7 @@ if exists and strategy == 'reject' and tonumber(redis.call('HGET', thread_key, '
 end
 
 if not exists then create_thread(thread_key, thread_metadata, lifetime) end
-promote_due()
+local due_in = promote_due()
 local answer = { 'accepted', now, '' }
 if exists and (strategy == 'interrupt' or strategy == 'rollback') then
   for _, other in ipairs(open_runs(thread)) do
@@ -80,7 +80,8 @@ redis.call('ZADD', key('runs', thread), now, place .. ':' .. run)
 forget_expired(thread)
 redis.call('XADD', events, '0-1', 'e', 'enqueued', 'n', 0, 'd', request_hash)
 
-if due > now then redis.call('ZADD', key('delayed'), due, run)
+-- Where more are due than one call promotes, an earlier one of this thread may be among those.
+if due > now or due_in == 0 then redis.call('ZADD', key('delayed'), due, run)
 else line_up(thread, run, graph, due, place) end
 expire_later(thread_key, thread)
 return answer
