@@ -48,7 +48,9 @@ export async function startFailoverPair(options: { args?: string[] } = {}): Prom
     });
     // Without a user of its own: the app's login is not replicated, so each node is given it.
     await asApp(server.url);
-    const admin = new Redis(server.url, { retryStrategy: (attempt) => Math.min(attempt * 50, 500) });
+    // What is asked while the client reconnects to a node that is lost meanwhile is answered by nothing else.
+    const commandTimeout = 10_000;
+    const admin = new Redis(server.url, { commandTimeout, retryStrategy: (attempt) => Math.min(attempt * 50, 500) });
     admin.on("error", () => {});
     const node = { server, admin, ...(link && { link }) };
     started.push(node);
