@@ -3,12 +3,15 @@
  * another attempt owns the run: `lost` tells the worker to stop, and that nothing it still does can be seen.
  */
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { isAway } from "../redis/away.js";
 import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
 import type { Confirm } from "../redis/replication.js";
 import { scripts } from "./scripts.js";
 import type { ClaimedRun, Lifetime, TerminalStatus, ThreadStatus } from "./types.js";
+
+const ASK_AGAIN_MS = 100;
 
 /** An event before Redis numbers it for the thread: SSE name and JSON text. */
 export interface NewEvent {
@@ -72,6 +75,8 @@ export class Attempts {
         return { runs, dueInMs: dueIn < 0 ? undefined : dueIn };
       } catch (error) {
         if (!isAway(error) || !mayAskAgain()) throw error;
+        // A cluster's client refuses at once while it knows no node: without a pause nothing else would have its turn.
+        await delay(ASK_AGAIN_MS);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connect } from "../../app/redis/connect.js";
@@ -241,6 +242,20 @@ describe("leases", () => {
     } finally {
       redis.disconnect();
       await proxy.stop();
+    }
+  });
+
+  test("a claim that finds no node of a cluster is tried again, and lets others have their turn", async () => {
+    const redis = connect({ url: "redis://127.0.0.1:1", cluster: true }, "worker", silent);
+    try {
+      await delay(50);
+      let turns = 0;
+      const turning = setInterval(() => turns++, 10);
+      await expect(new Attempts(redis, core.keys).claim(0, ["echo"], 1, 1_000)).rejects.toThrow("Cluster isn't ready");
+      clearInterval(turning);
+      expect(turns).toBeGreaterThan(10);
+    } finally {
+      redis.disconnect();
     }
   });
 
