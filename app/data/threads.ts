@@ -1,4 +1,5 @@
 /** Threads as Redis keeps them. Their status and values are written by the scripts of `runs` alone. */
+import { randomUUID } from "node:crypto";
 import type { Redis } from "../redis/connect.js";
 import type { Keys } from "../redis/partitions.js";
 import { toFields } from "../redis/scripts.js";
@@ -53,7 +54,7 @@ export class Threads {
 
   /** Creates a thread, or answers the one that has this id. @throws RunRefused `thread_deleting` */
   async create({ threadId, metadata, ttl }: NewThread): Promise<{ thread: ThreadRecord; created: boolean }> {
-    const args = [threadId, JSON.stringify(metadata), ttl?.ms ?? "", ttl?.strategy ?? ""];
+    const args = [threadId, JSON.stringify(metadata), ttl?.ms ?? "", ttl?.strategy ?? "", randomUUID()];
     const answer = await scripts.createThread.run(this.redis, this.#key(threadId), ...args);
     const [created, ...pairs] = answer as [number, ...string[]];
     if (created < 0)

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { connect } from "../../app/redis/connect.js";
+import { Threads } from "../../app/data/threads.js";
+import { type ConnectionUse, connect, type Redis, ready } from "../../app/redis/connect.js";
 import { partitionOf } from "../../app/redis/partitions.js";
 import { Attempts } from "../../app/runs/attempts.js";
 import { scripts } from "../../app/runs/scripts.js";
@@ -27,6 +28,39 @@ function inPartitionOf(threadId: string): string {
     if (partitionOf(id) === partitionOf(threadId)) return id;
   }
 }
+
+/** What a call gets whose connection goes when Redis has executed it, and whose answer is still on the way. */
+async function sentTwice<T>(use: ConnectionUse, call: (redis: Redis) => Promise<T>, executed: () => Promise<void>) {
+  const { hostname: host, port } = new URL(core.url);
+  const proxy = await startTcpProxy({ host, port: Number(port) });
+  const redis = connect({ url: core.url.replace(`:${port}`, `:${proxy.port}`) }, use, silent);
+  try {
+    await ready(redis, 5_000);
+    proxy.delay(200);
+    const calling = call(redis);
+    await soon(executed);
+    proxy.delay(0);
+    proxy.cut();
+    return await calling;
+  } finally {
+    redis.disconnect();
+    await proxy.stop();
+  }
+}
+
+describe("creating a thread", () => {
+  test("tells one that it created from one that was there, also when it is sent twice", async () => {
+    const threads = new Threads(core.redis, core.keys);
+    const { threadId } = newRun();
+    const { created } = await sentTwice(
+      "request",
+      (redis) => new Threads(redis, core.keys).create({ threadId, metadata: {} }),
+      async () => expect(await threads.get(threadId)).toBeDefined(),
+    );
+    expect(created).toBe(true);
+    expect((await threads.create({ threadId, metadata: {} })).created).toBe(false);
+  });
+});
 
 describe("accepting a run", () => {
   test("the same request again gets the same run, another one under its id is refused", async () => {
@@ -222,27 +256,17 @@ describe("leases", () => {
     expect(await core.runs.get(run.threadId, run.runId)).toMatchObject({ attempt: 1, status: "running" });
   });
 
-  test.each([1, 2])("a claim that is sent twice, because its connection went, takes one run of %i", async (ready) => {
+  test.each([1, 2])("a claim that is sent twice, because its connection went, takes one run of %i", async (count) => {
     const first = newRun();
     const second = newRun({ threadId: inPartitionOf(first.threadId) });
-    for (const run of [first, second].slice(0, ready)) await core.runs.enqueue(run);
-    const { hostname: host, port } = new URL(core.url);
-    const proxy = await startTcpProxy({ host, port: Number(port) });
-    const redis = connect({ url: core.url.replace(`:${port}`, `:${proxy.port}`) }, "worker", silent);
-    try {
-      await redis.ping();
-      proxy.delay(200);
-      const claiming = new Attempts(redis, core.keys).claim(partitionOf(first.threadId), ["echo"], 1, 30_000);
-      // Redis has claimed; its answer is on the way.
-      await soon(async () => expect(await statusOf(first)).toBe("running"));
-      proxy.delay(0);
-      proxy.cut();
-      expect((await claiming).runs).toMatchObject([{ runId: first.runId, attempt: 1 }]);
-      if (ready === 2) expect(await statusOf(second)).toBe("pending");
-    } finally {
-      redis.disconnect();
-      await proxy.stop();
-    }
+    for (const run of [first, second].slice(0, count)) await core.runs.enqueue(run);
+    const { runs } = await sentTwice(
+      "worker",
+      (redis) => new Attempts(redis, core.keys).claim(partitionOf(first.threadId), ["echo"], 1, 30_000),
+      async () => expect(await statusOf(first)).toBe("running"),
+    );
+    expect(runs).toMatchObject([{ runId: first.runId, attempt: 1 }]);
+    if (count === 2) expect(await statusOf(second)).toBe("pending");
   });
 
   test("a claim that finds no node of a cluster is tried again, and lets others have their turn", async () => {

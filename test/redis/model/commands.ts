@@ -1,4 +1,5 @@
 /** The moves: each asks the script, moves the model, and expects the same answer of both. */
+import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { expect } from "vitest";
 import { compare, tokensFor } from "./compare.js";
@@ -35,7 +36,9 @@ const moves = {
   }),
 
   createThread: define({ thread }, async ({ model, real }, { thread }) => {
-    const answer = (await real.call("createThread", `thread:${thread}`, thread, "{}", "", "delete")) as [number];
+    const answer = (await real.call("createThread", `thread:${thread}`, thread, "{}", "", "delete", randomUUID())) as [
+      number,
+    ];
     const exists = model.threads.has(thread);
     expect(answer[0]).toBe(model.removals.has(thread) ? -1 : exists ? 0 : 1);
     if (answer[0] === 1) model.createThread(thread);
