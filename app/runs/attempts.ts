@@ -69,7 +69,7 @@ export class Attempts {
         const answer = await scripts.claim.run(this.redis, key, limit, owner, leaseMs, again, ...graphs);
         if (losses !== this.#losses && mayAskAgain()) continue;
         const [dueIn, ...rows] = answer as [number, ...string[][]];
-        const runs = rows.map(toClaimed);
+        const runs = await this.#stillHeld(rows.map(toClaimed), partition, leaseMs, asked);
         // One that can't be handed back is left to its lease.
         await Promise.allSettled(runs.splice(limit).map((run) => this.release(run)));
         return { runs, dueInMs: dueIn < 0 ? undefined : dueIn };
@@ -79,6 +79,17 @@ export class Attempts {
         await delay(ASK_AGAIN_MS);
       }
     }
+  }
+
+  /**
+   * An answer may lie unread in a process whose loop a graph blocks, and nobody renews the leases meanwhile. What another
+   * attempt has taken since must not begin here as well.
+   */
+  async #stillHeld(runs: ClaimedRun[], partition: number, leaseMs: number, asked: number): Promise<ClaimedRun[]> {
+    if (runs.length === 0 || performance.now() - asked < leaseMs / 2) return runs;
+    const attention = await this.heartbeat(partition, runs, leaseMs);
+    const lost = new Set(attention.flatMap(({ owner, word }) => (word === "lost" ? [owner] : [])));
+    return runs.filter(({ owner }) => !lost.has(owner));
   }
 
   /**

@@ -269,6 +269,30 @@ describe("leases", () => {
     if (count === 2) expect(await statusOf(second)).toBe("pending");
   });
 
+  test("a claim whose answer is read when its lease is over hands out nothing that another one has", async () => {
+    const run = newRun();
+    await core.runs.enqueue(run);
+    const { hostname: host, port } = new URL(core.url);
+    const proxy = await startTcpProxy({ host, port: Number(port) });
+    const redis = connect({ url: core.url.replace(`:${port}`, `:${proxy.port}`) }, "worker", silent);
+    try {
+      await ready(redis, 5_000);
+      proxy.delay(300);
+      const claiming = new Attempts(redis, core.keys).claim(partitionOf(run.threadId), ["echo"], 1, 200);
+      await soon(async () => expect(await statusOf(run)).toBe("running"));
+      await soon(async () => {
+        await core.sweep();
+        expect(await statusOf(run)).toBe("pending");
+      });
+      const other = await core.claim(run.threadId);
+      expect((await claiming).runs).toEqual([]);
+      expect(await core.attempts.append(other, 1, [{ event: "values", data: "{}" }])).toBe("kept");
+    } finally {
+      redis.disconnect();
+      await proxy.stop();
+    }
+  });
+
   test("a claim that finds no node of a cluster is tried again, and lets others have their turn", async () => {
     const redis = connect({ url: "redis://127.0.0.1:1", cluster: true }, "worker", silent);
     try {
