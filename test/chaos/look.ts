@@ -28,7 +28,6 @@ end
 for _, queue in ipairs(redis.call('KEYS', tag .. ':waiting:*')) do
   for _, member in ipairs(redis.call('ZRANGE', queue, 0, -1)) do put(string.match(member, ':(.*)$'), 'waiting') end
 end
-local wanted = { running = 'leases' }
 for _, record in ipairs(redis.call('KEYS', tag .. ':run:*')) do
   local run = string.sub(record, #tag + 6)
   local status, place = redis.call('HGET', record, 'status'), places[run] or 'no queue'
