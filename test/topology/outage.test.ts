@@ -98,7 +98,7 @@ test("after OUTAGE_SECONDS the runs are stopped, and handed back without a failu
   const run = await begin(null);
   await executes(worker, 1);
   process.kill(redis.pid, "SIGSTOP");
-  // The first beat that is not answered is given up after five seconds.
+  // A beat that is not answered is given up after a second, and the outage counted from when it was asked.
   await says(worker, '"event":"outage","runs":1');
   process.kill(redis.pid, "SIGCONT");
   expect(numbersOf(await ends(run))).toEqual(oneToTen);
