@@ -63,25 +63,25 @@ export async function topology(options: TopologyOptions = {}): Promise<Topology>
     HEALTH_PORT: "0",
     ...options.environment,
   };
-  const startRole = async (
-    role: "server" | "worker",
-    into: Instance[],
-    more: Record<string, string>,
-    build?: string,
-  ) => {
-    const instance = await startInstance(role, `${role}-${into.length + 1}`, { ...environment, ...more }, build);
-    into.push(instance);
+  const begun = { server: 0, worker: 0 };
+  const start = (role: "server" | "worker", more: Record<string, string> = {}, build?: string) =>
+    startInstance(role, `${role}-${++begun[role]}`, { ...environment, ...more }, build);
+  const startServer = async (more?: Record<string, string>, build?: string) => {
+    const instance = await start("server", more, build);
+    servers.push(instance);
     return instance;
   };
-  const startServer = (more = {}, build?: string) => startRole("server", servers, more, build);
-  const startWorker = (more = {}, build?: string) => startRole("worker", workers, more, build);
+  const startWorker = async (more?: Record<string, string>, build?: string) => {
+    const instance = await start("worker", more, build);
+    workers.push(instance);
+    return instance;
+  };
 
-  const starting = [
-    ...Array.from({ length: options.servers ?? 1 }, () => () => startServer()),
-    ...Array.from({ length: options.workers ?? 1 }, () => () => startWorker()),
-  ];
-  // Named by their number, so one after the other; they take a second each.
-  for (const start of starting) await start();
+  const ofRole = (role: "server" | "worker", count = 1) =>
+    Promise.all(Array.from({ length: count }, () => start(role)));
+  const first = await Promise.all([ofRole("server", options.servers), ofRole("worker", options.workers)]);
+  servers.push(...first[0]);
+  workers.push(...first[1]);
   const balancer = createLoadBalancer(() => {});
   for (const { name, port } of servers) balancer.addTarget(name, port);
   const url = `http://127.0.0.1:${await balancer.listen(0)}`;
