@@ -67,7 +67,7 @@ export const ThreadRunBody = RunFields.extend({
   checkpoint_id: optional(CheckpointId),
   multitask_strategy: optional(MultitaskStrategy).describe(
     "what becomes of the thread's open runs, delayed ones too: this one starts after those that are due before it " +
-      "(`enqueue`), is refused (`reject`), or has them cancelled (`interrupt`) or taken back with their checkpoints " +
+      "(`enqueue`), is refused (`reject`), or has them cancelled (`interrupt`) or rolled back with their checkpoints " +
       "(`rollback`)",
   ),
   if_not_exists: optional(z.enum(["reject", "create"])),

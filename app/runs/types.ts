@@ -12,7 +12,7 @@ export type TerminalStatus = "success" | "error" | "interrupted";
 
 /**
  * What happens when a run's thread is busy: it waits, it is refused, or it waits for the open runs to be cancelled
- * (`interrupt`) or taken back with all that they stored (`rollback`).
+ * (`interrupt`) or rolled back with all that they stored (`rollback`).
  */
 export type MultitaskStrategy = "enqueue" | "reject" | "interrupt" | "rollback";
 

@@ -76,7 +76,7 @@ describe("interrupt", () => {
 });
 
 describe("rollback", () => {
-  test("takes back every pending, delayed and running run, and the new one starts", async () => {
+  test("rolls back every pending, delayed and running run, and the new one starts", async () => {
     const taken = await accept({}, {}, { afterMs: 60_000 });
     const claimed = await core.claim(threadId);
     const [next] = await accept({ strategy: "rollback" });

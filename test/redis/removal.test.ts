@@ -162,7 +162,7 @@ describe("deleting a thread", () => {
 });
 
 describe("deleting a run", () => {
-  test("that is open takes it back", async () => {
+  test("that is open rolls it back", async () => {
     await ended("before");
     await accept();
     const running = await core.claim(threadId);

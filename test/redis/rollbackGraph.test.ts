@@ -44,7 +44,7 @@ async function takeBack({ runId }: ClaimedRun): Promise<void> {
 const INTERVIEW = [{ topic: "trains" }, new Command({ resume: "Ada" }), new Command({ resume: "1843" })];
 
 describe.each(["sync", "async", "exit"] as const)("with durability %s", (durability) => {
-  test("each run of an interview can be taken back and done again, to the same end", async () => {
+  test("each run of an interview can be rolled back and done again, to the same end", async () => {
     for (const input of INTERVIEW) {
       const before = await seenOf(interview);
       await takeBack(await run(interview, input, durability));

@@ -5,13 +5,13 @@
   ARGV  1 run id       2 thread id     3 graph id      4 assistant id
         5 lifetime     `thread` (a thread of the caller's), `keep` or `delete` (a thread of its own)
         6 strategy     `enqueue`, `reject`, or what becomes of all open runs of the thread: `interrupt` (cancelled) or
-                       `rollback` (taken back)
+                       `rollback` (rolled back)
         7 if the thread is missing: `create` or `reject`
         8 afterMs      earliest start, from now
         9 resumable    `1` or `0`
        10 metadata     JSON     11 payload  JSON    12 requestHash
        13 metadata of a thread that is created, JSON   14 graceMs of those whose cancel is requested
-  Returns  {'accepted', createdMs, run that was taken back and whose checkpoints are to go or '', runs whose cancel was
+  Returns  {'accepted', createdMs, run that was rolled back and whose checkpoints are to go or '', runs whose cancel was
            requested…} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
            | {'id_taken'} (a stateless run can't have its own thread: one with its id exists)
            | {'thread_missing'} | {'thread_busy', active run or '' where none is}

@@ -44,7 +44,7 @@ function checkEnded(on: Case, run: AskedRun): void {
   on.lostOrViolated(on.windowOfRun(run.runId), "I1", `${name} was accepted, and nothing is known of it`);
 }
 
-/** A later run that takes the thread's open ones back leaves none of them. */
+/** A later run that rolls the thread's open ones back leaves none of them. */
 function checkKept(on: Case, run: AskedRun): void {
   const stored = on.run(run.runId);
   if (!stored) return;

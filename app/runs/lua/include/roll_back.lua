@@ -16,7 +16,7 @@ local function restore_graph(thread)
   if redis.call('HGET', thread_key, 'accepted') == '1' then redis.call('HDEL', thread_key, 'graph_id', 'assistant_id') end
 end
 
---[[ Takes an open run back, as if it had not been accepted: its followers are told that it ended, its record goes. Its
+--[[ Rolls an open run back, as if it had not been accepted: its followers are told that it ended, its record goes. Its
   thread's values are still those from before it. One that never began has stored nothing; else its checkpoints are to be
   removed, and until they are the thread is still the run's. Its place in the thread's index stays, so that its events,
   which are kept a while for those who missed their end, go with the thread.
