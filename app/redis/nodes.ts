@@ -1,7 +1,7 @@
 /** The nodes that take writes: the one Redis, or a cluster's masters, each asked on the connection of the commands. */
 import { Cluster } from "ioredis";
 import type { Redis } from "./connect.js";
-import { crc16, type Keys, PARTITIONS } from "./partitions.js";
+import { ALL_PARTITIONS, crc16, type Keys } from "./partitions.js";
 
 const SLOTS = 16_384;
 
@@ -24,8 +24,7 @@ export function nodeOf(redis: Redis, tag: string): string | undefined {
 
 /** The tag of a partition that lies on the node; undefined for one without any. */
 export function tagOn(redis: Redis, keys: Keys, node: string): string | undefined {
-  const tags = Array.from({ length: PARTITIONS }, (_, partition) => keys.tag(partition));
-  return tags.find((tag) => nodeOf(redis, tag) === node);
+  return ALL_PARTITIONS.map((partition) => keys.tag(partition)).find((tag) => nodeOf(redis, tag) === node);
 }
 
 function nameOf({ host = "", port = 6379 }: { host?: string | undefined; port?: number | undefined }): string {

@@ -3,6 +3,7 @@
  * move of a run is one script. Sixteen partitions in every form of Redis, so that a change of form is a restore.
  */
 export const PARTITIONS = 16;
+export const ALL_PARTITIONS: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
 /** The partition of a thread and of all that belongs to it (a stateless run's thread has the run's id). */
 export function partitionOf(threadId: string): number {

@@ -3,7 +3,7 @@
  * worker would lie in another slot than the run whose script speaks, and one a run would cost two round trips a run.
  */
 import type { Redis } from "../redis/connect.js";
-import { type Keys, PARTITIONS } from "../redis/partitions.js";
+import { ALL_PARTITIONS, type Keys } from "../redis/partitions.js";
 import type { Attention } from "./attempts.js";
 
 /** Hears of cancels, and of runs that were taken away. Resolves once subscribed. @param subscriber used for nothing else */
@@ -17,7 +17,5 @@ export async function hearCancels(
     // A later release may say more.
     if (word === "lost" || word === "interrupt") onCancel({ owner, word });
   });
-  await Promise.all(
-    Array.from({ length: PARTITIONS }, (_, partition) => subscriber.ssubscribe(keys.in(partition, "control"))),
-  );
+  await Promise.all(ALL_PARTITIONS.map((partition) => subscriber.ssubscribe(keys.in(partition, "control"))));
 }

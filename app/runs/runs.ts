@@ -1,7 +1,7 @@
 /** What a server does with runs. Every call but `follow` is one script; refusals are RunRefused. */
 import type { Redis } from "../redis/connect.js";
 import type { MemoryGuard } from "../redis/memory.js";
-import { type Keys, PARTITIONS } from "../redis/partitions.js";
+import { ALL_PARTITIONS, type Keys } from "../redis/partitions.js";
 import type { Confirm, Write } from "../redis/replication.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
@@ -184,8 +184,7 @@ export class Runs {
 
   /** Cancels the runs of all threads that are pending, running or both when this is called. */
   async cancelAll(status: "pending" | "running" | "all", action: CancelAction): Promise<void> {
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-    await Promise.all(partitions.map((partition) => this.#cancelPartition(partition, status, action)));
+    await Promise.all(ALL_PARTITIONS.map((partition) => this.#cancelPartition(partition, status, action)));
   }
 
   async #cancelPartition(partition: number, status: string, action: CancelAction): Promise<void> {

@@ -1,6 +1,6 @@
 /** Every process sweeps every partition, at its own pace and without a leader; what a sweep heals is in `lua/sweep.lua`. */
 import type { Redis } from "../redis/connect.js";
-import { type Keys, PARTITIONS } from "../redis/partitions.js";
+import { ALL_PARTITIONS, type Keys } from "../redis/partitions.js";
 import type { Confirm } from "../redis/replication.js";
 import type { Log } from "../telemetry/log.js";
 import { scripts } from "./scripts.js";
@@ -70,9 +70,8 @@ export async function sweep(deps: SweepDeps, settings: SweepSettings): Promise<v
 }
 
 async function heal(deps: SweepDeps, settings: SweepSettings): Promise<Found> {
-  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
   // In a cluster one node may be away: what the others answer counts.
-  const healed = await Promise.allSettled(partitions.map((partition) => healPartition(deps, settings, partition)));
+  const healed = await Promise.allSettled(ALL_PARTITIONS.map((partition) => healPartition(deps, settings, partition)));
   const failure = healed.find((each) => each.status === "rejected");
   if (failure) warn(deps.log, failure.reason);
   const found = healed.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));

@@ -9,7 +9,7 @@ import type { BaseStore } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer } from "../data/checkpoints/checkpointer.js";
 import type { Graphs } from "../graphs/load.js";
 import type { Redis } from "../redis/connect.js";
-import { type Keys, PARTITIONS } from "../redis/partitions.js";
+import { ALL_PARTITIONS, type Keys } from "../redis/partitions.js";
 import type { Persist } from "../redis/persist.js";
 import type { Confirm } from "../redis/replication.js";
 import { Attempts } from "../runs/attempts.js";
@@ -98,11 +98,10 @@ export class Worker {
 
   #claimLoop(blocking: Redis, at: number): ClaimLoop {
     const { deps } = this;
-    const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
     return new ClaimLoop({
       attempts: this.#attempts,
       blocking,
-      partitions: all.filter((partition) => partition % deps.blocking.length === at),
+      partitions: ALL_PARTITIONS.filter((partition) => partition % deps.blocking.length === at),
       keys: deps.keys,
       slots: this.#slots,
       graphs: deps.graphs.ids,
