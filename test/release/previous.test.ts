@@ -1,6 +1,7 @@
 /** A deploy in its middle: the previous release and this one serve the same Redis, and runs cross both. */
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { numbersOf, oneToTen, type StateOfSteps } from "../support/runs.js";
 import { type Chunk, collectChunks } from "../support/sdk.js";
 import { type Instance, type Topology, topology } from "../support/topology.js";
 import { buildRelease, type PreviousBuild } from "./build.js";
@@ -12,6 +13,9 @@ import { buildRelease, type PreviousBuild } from "./build.js";
 const PREVIOUS = "c89c9b2";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
+
+// Several processes start in each test, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let previous: PreviousBuild;
 let all: Topology;
@@ -37,12 +41,7 @@ const buildOf = (release: Release) => (release === "previous" ? previous.folder 
 const other = (release: Release): Release => (release === "previous" ? "this" : "previous");
 const startWorker = (release: Release) => all.startWorker({}, buildOf(release));
 
-interface State {
-  steps: string[];
-}
-const numbers = ({ steps }: State) => steps.map((step) => Number(step.split(" ")[0]));
-const doers = ({ steps }: State) => [...new Set(steps.map((step) => Number(step.split(" by ")[1])))];
-const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const doers = ({ steps }: StateOfSteps) => [...new Set(steps.map((step) => Number(step.split(" by ")[1])))];
 const ids = (chunks: Chunk[]) => chunks.map(({ id }) => id);
 
 /** A run that has done two of its ten steps, started through one server. */
@@ -55,7 +54,7 @@ async function runningThrough(release: Release, paceMs = 200) {
   });
   await vi.waitFor(
     async () => {
-      const { values } = await client.threads.getState<State>(thread_id);
+      const { values } = await client.threads.getState<StateOfSteps>(thread_id);
       expect(values.steps?.length).toBeGreaterThan(1);
     },
     { timeout: 10_000 },
@@ -66,11 +65,13 @@ async function runningThrough(release: Release, paceMs = 200) {
 /** Both servers tell of a run that ended well, whoever executed it. */
 async function endedWell(threadId: string, runId: string, workers: Instance[]) {
   for (const { client } of Object.values(server)) {
-    expect((await client.runs.join(threadId, runId)) as unknown as State).toMatchObject({ steps: expect.anything() });
+    expect((await client.runs.join(threadId, runId)) as unknown as StateOfSteps).toMatchObject({
+      steps: expect.anything(),
+    });
     expect((await client.runs.get(threadId, runId)).status).toBe("success");
     expect((await client.threads.get(threadId)).status).toBe("idle");
-    const { values } = await client.threads.getState<State>(threadId);
-    expect(numbers(values)).toEqual(oneToTen);
+    const { values } = await client.threads.getState<StateOfSteps>(threadId);
+    expect(numbersOf(values)).toEqual(oneToTen);
     expect(doers(values)).toEqual(workers.map((worker) => worker.process.pid));
   }
 }
@@ -144,7 +145,7 @@ test("a run that a worker of the previous release executes is rolled back throug
   await server.this.client.runs.cancel(thread_id, run_id, true, "rollback");
   for (const { client } of Object.values(server)) {
     await expect(client.runs.get(thread_id, run_id)).rejects.toThrow("404");
-    expect((await client.threads.getState<State>(thread_id)).values.steps ?? []).toEqual([]);
+    expect((await client.threads.getState<StateOfSteps>(thread_id)).values.steps ?? []).toEqual([]);
   }
   const next = server.previous.client.runs.wait(thread_id, "deaf", { input: { pace_ms: 1 } });
   expect(await next).toMatchObject({ steps: ["done"] });

@@ -9,6 +9,8 @@ export interface StateOfSteps {
   steps: string[];
 }
 
+/** What the numbers of a run of `steps` are when each step was done once. */
+export const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /** The numbers of the steps, in the order in which they were done. */
 export const numbersOf = ({ steps }: StateOfSteps) => steps.map((step) => Number(step.split(" ")[0]));
 /** The process ids of the workers that did them. */

@@ -10,6 +10,7 @@ import {
   exitOf,
   healthOf,
   numbersOf,
+  oneToTen,
   recordOf,
   type StateOfSteps,
   says,
@@ -93,7 +94,7 @@ test("a loop that does not turn ends its process, and its runs go on elsewhere a
     expect(await recordOf(all, run)).toMatchObject({ attempt: "2", failures: "1" });
   }
   const { values } = await all.client.threads.getState<StateOfSteps>(beside.thread_id);
-  expect(numbersOf(values)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(numbersOf(values)).toEqual(oneToTen);
   expect(doersOf(values)).toContain(other.process.pid);
 });
 

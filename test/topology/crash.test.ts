@@ -1,7 +1,7 @@
 /** Code of a graph that throws where nobody can catch it. */
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
-import { executes, exitOf, numbersOf, recordOf, type StateOfSteps } from "../support/runs.js";
+import { executes, exitOf, numbersOf, oneToTen, recordOf, type StateOfSteps } from "../support/runs.js";
 import { type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/unruly/langgraph.json", import.meta.url));
@@ -32,5 +32,5 @@ test("a worker that crashes gives its runs up at once, a failure each, and logs 
     expect(await recordOf(all, run)).toMatchObject({ status: "success", attempt: "2", failures: "1" });
   }
   const { values } = await all.client.threads.getState<StateOfSteps>(runs[0]?.thread_id ?? "");
-  expect(numbersOf(values)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(numbersOf(values)).toEqual(oneToTen);
 });

@@ -1,7 +1,17 @@
 /** Nodes that ignore their signal: their runs end at once, their slots stay taken, and a worker that has one too long goes. */
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
-import { doersOf, executes, exitOf, healthOf, numbersOf, recordOf, type StateOfSteps, says } from "../support/runs.js";
+import {
+  doersOf,
+  executes,
+  exitOf,
+  healthOf,
+  numbersOf,
+  oneToTen,
+  recordOf,
+  type StateOfSteps,
+  says,
+} from "../support/runs.js";
 import { type Topology, type TopologyOptions, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/unruly/langgraph.json", import.meta.url));
@@ -63,6 +73,6 @@ test("a node that stays deaf for too long ends its worker, which hands back its 
   expect(await recordOf(all, beside)).toMatchObject({ status: "success", attempt: "2" });
   expect((await recordOf(all, beside)).failures ?? "0").toBe("0");
   const { values } = await all.client.threads.getState<StateOfSteps>(beside.thread_id);
-  expect(numbersOf(values)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(numbersOf(values)).toEqual(oneToTen);
   expect(doersOf(values)).toEqual(new Set([worker().process.pid, other().process.pid]));
 });

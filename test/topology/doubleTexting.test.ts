@@ -1,7 +1,8 @@
-/** Runs that are interrupted, taken back or deleted while a real worker executes them. */
+/** Runs that are interrupted, rolled back or deleted while a real worker executes them. */
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { executes, numbersOf, oneToTen, type StateOfSteps } from "../support/runs.js";
 import { type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
@@ -17,11 +18,6 @@ afterAll(async () => {
   await all.stop();
 });
 
-interface State {
-  steps: string[];
-}
-const numbers = ({ steps }: State) => steps.map((step) => Number(step.split(" ")[0]));
-const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const fast = { input: { pace_ms: 10 } };
 
 let threadId: string;
@@ -32,32 +28,25 @@ beforeEach(async () => {
   runId = (await all.client.runs.create(threadId, "steps", { input: { pace_ms: 300 } })).run_id;
   await vi.waitFor(
     async () => {
-      const { values } = await all.client.threads.getState<State>(threadId);
+      const { values } = await all.client.threads.getState<StateOfSteps>(threadId);
       expect(values.steps?.length).toBeGreaterThan(1);
     },
     { timeout: 10_000 },
   );
 });
 
-const idle = () =>
-  vi.waitFor(
-    async () => {
-      const health = await Promise.all(all.workers.map(async ({ url }) => (await fetch(`${url}/ok`)).json()));
-      expect(health).toMatchObject(health.map(() => ({ running: 0 })));
-    },
-    { timeout: 10_000 },
-  );
+const idle = () => Promise.all(all.workers.map((worker) => executes(worker, 0)));
 
 test("a second run that interrupts goes on from the steps of the first", async () => {
   const state = await all.client.runs.wait(threadId, "steps", { ...fast, multitaskStrategy: "interrupt" });
-  expect(numbers(state as unknown as State)).toEqual(oneToTen);
+  expect(numbersOf(state as unknown as StateOfSteps)).toEqual(oneToTen);
   expect(await all.client.runs.get(threadId, runId)).toMatchObject({ status: "interrupted" });
 });
 
 test("a second run that rolls back begins where the first one did, of which nothing is left", async () => {
   const joined = all.client.runs.join(threadId, runId);
   const state = await all.client.runs.wait(threadId, "steps", { ...fast, multitaskStrategy: "rollback" });
-  expect(numbers(state as unknown as State)).toEqual(oneToTen);
+  expect(numbersOf(state as unknown as StateOfSteps)).toEqual(oneToTen);
   expect(await joined).toEqual({});
   await expect(all.client.runs.get(threadId, runId)).rejects.toMatchObject({ status: 404 });
   const history = await all.client.threads.getHistory(threadId, { limit: 100 });
@@ -79,7 +68,7 @@ test("a thread that is deleted while its run goes on leaves no key, whatever its
   expect(keys.filter((key) => key.includes(threadId) || key.includes(runId))).toEqual([]);
   await all.client.threads.create({ threadId });
   const state = await all.client.runs.wait(threadId, "steps", fast);
-  expect(numbers(state as unknown as State)).toEqual(oneToTen);
+  expect(numbersOf(state as unknown as StateOfSteps)).toEqual(oneToTen);
 });
 
 test("all runs of all threads are stopped by one call", async () => {

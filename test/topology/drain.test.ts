@@ -1,9 +1,13 @@
 /** Deploys and losses of instances, as clients notice them: not at all. */
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
+import { doersOf, healthOf, numbersOf, oneToTen, type StateOfSteps } from "../support/runs.js";
 import { type Topology, type TopologyOptions, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
+
+// Several processes start in each test, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let all: Topology;
 const start = async (options: TopologyOptions) => {
@@ -11,22 +15,15 @@ const start = async (options: TopologyOptions) => {
 };
 afterEach(() => all.stop());
 
-interface State {
-  steps: string[];
-}
-const numbers = ({ steps }: State) => steps.map((step) => Number(step.split(" ")[0]));
-const doers = ({ steps }: State) => new Set(steps.map((step) => step.split(" by ")[1]));
-const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-
 /** The worker that executes runs now, and the others. */
 async function busyWorker() {
-  return await vi.waitFor(async () => {
-    for (const worker of all.workers) {
-      const health = (await (await fetch(`${worker.url}/ok`)).json()) as { running: number };
-      if (health.running > 0) return worker;
-    }
-    throw new Error("no worker has a run");
-  });
+  return await vi.waitFor(
+    async () => {
+      for (const worker of all.workers) if (((await healthOf(worker)).running ?? 0) > 0) return worker;
+      throw new Error("no worker has a run");
+    },
+    { timeout: 10_000 },
+  );
 }
 
 test("a worker that is told to stop moves its run at the next step, and no step is done twice", async () => {
@@ -34,14 +31,14 @@ test("a worker that is told to stop moves its run at the next step, and no step 
   const { thread_id } = await all.client.threads.create();
   const answer = all.client.runs.wait(thread_id, "steps", { input: { pace_ms: 200 } });
   const stepped = async () => {
-    const { values } = await all.client.threads.getState<State>(thread_id);
+    const { values } = await all.client.threads.getState<StateOfSteps>(thread_id);
     expect(values.steps?.length).toBeGreaterThan(1);
   };
   await vi.waitFor(stepped, { timeout: 10_000 });
   expect(await (await busyWorker()).end("SIGTERM")).toBe(0);
-  const state = (await answer) as unknown as State;
-  expect(numbers(state)).toEqual(oneToTen);
-  expect(doers(state).size).toBe(2);
+  const state = (await answer) as unknown as StateOfSteps;
+  expect(numbersOf(state)).toEqual(oneToTen);
+  expect(doersOf(state).size).toBe(2);
   const [run] = await all.client.runs.list(thread_id);
   expect(run?.status).toBe("success");
 });
@@ -51,7 +48,7 @@ test("a stateless run ends on the worker that drains, if it can within the time"
   const answer = all.client.runs.wait(null, "steps", { input: { pace_ms: 100 } });
   const worker = await busyWorker();
   expect(await worker.end("SIGTERM")).toBe(0);
-  expect(numbers((await answer) as unknown as State)).toEqual(oneToTen);
+  expect(numbersOf((await answer) as unknown as StateOfSteps)).toEqual(oneToTen);
 });
 
 test("what does not end within the drain is handed back, and another worker takes it at once", async () => {
@@ -71,11 +68,11 @@ test("a killed worker's run goes on from its checkpoint on another one, and its 
     for await (const chunk of all.client.runs.stream(thread_id, "steps", { input: { pace_ms: 200 } }))
       seen.push(chunk as (typeof seen)[number]);
   })();
-  await vi.waitFor(() => expect(seen.length).toBeGreaterThan(4));
+  await vi.waitFor(() => expect(seen.length).toBeGreaterThan(4), { timeout: 10_000 });
   await (await busyWorker()).end("SIGKILL");
   await stream;
-  const { values } = await all.client.threads.getState<State>(thread_id);
-  expect(numbers(values)).toEqual(oneToTen);
+  const { values } = await all.client.threads.getState<StateOfSteps>(thread_id);
+  expect(numbersOf(values)).toEqual(oneToTen);
   expect(seen.filter(({ event }) => event === "metadata").map(({ data }) => data)).toMatchObject([
     { attempt: 1 },
     { attempt: 2 },
@@ -91,7 +88,7 @@ test("a server that is told to stop cuts its streams, and the SDK goes on throug
     for await (const chunk of all.client.runs.stream(null, "steps", { input: { pace_ms: 200 } }))
       ids.push((chunk as { id?: string }).id);
   })();
-  await vi.waitFor(() => expect(ids.length).toBeGreaterThan(2));
+  await vi.waitFor(() => expect(ids.length).toBeGreaterThan(2), { timeout: 10_000 });
   // The load balancer takes turns, so either may hold the stream; both go, and a third one is there.
   const third = await all.startServer();
   all.balancer.addTarget(third.name, third.port);

@@ -16,27 +16,17 @@
  */
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
+import { executes, numbersOf, oneToTen, type StateOfSteps } from "../support/runs.js";
 import { type Chunk, collectChunks } from "../support/sdk.js";
-import { type Instance, type Topology, topology } from "../support/topology.js";
+import { type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
 
+// Several processes start in each test, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 let all: Topology;
 afterEach(() => all.stop());
-
-interface State {
-  steps: string[];
-}
-const numbers = ({ steps }: State) => steps.map((step) => Number(step.split(" ")[0]));
-const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-
-async function running(worker: Instance, runs = 1) {
-  const isRunning = async () => {
-    const health = (await (await fetch(`${worker.url}/ok`)).json()) as { running: number };
-    expect(health.running).toBe(runs);
-  };
-  await vi.waitFor(isRunning, { timeout: 10_000 });
-}
 
 test("a server that is killed: its streams go on through another one, without a gap", async () => {
   all = await topology({ config, servers: 2, workers: 1 });
@@ -60,10 +50,10 @@ test("a stateless run whose worker is killed starts again on another one, and it
   const [first] = all.workers;
   if (!first) throw new Error("there is no worker");
   const answer = all.client.runs.wait(null, "steps", { input: { pace_ms: 200 } });
-  await running(first);
+  await executes(first, 1);
   await first.end("SIGKILL");
   await all.startWorker();
-  expect(numbers((await answer) as unknown as State)).toEqual(oneToTen);
+  expect(numbersOf((await answer) as unknown as StateOfSteps)).toEqual(oneToTen);
 });
 
 test("a step that outlasts its lease is executed once", async () => {
@@ -72,12 +62,10 @@ test("a step that outlasts its lease is executed once", async () => {
   const stream = all.client.runs.stream(thread_id, "deaf", { input: { pace_ms: 4000 } });
   const chunks = await collectChunks(stream as AsyncIterable<Chunk>);
   expect(chunks.filter(({ event }) => event === "metadata").map(({ data }) => data)).toMatchObject([{ attempt: 1 }]);
-  expect((await all.client.threads.getState<State>(thread_id)).values).toMatchObject({ steps: ["done"] });
+  expect((await all.client.threads.getState<StateOfSteps>(thread_id)).values).toMatchObject({ steps: ["done"] });
 });
 
-test("a run whose every worker dies ends with an error that says so, and its thread takes the next", {
-  timeout: 60_000,
-}, async () => {
+test("a run whose every worker dies ends with an error that says so, and its thread takes the next", async () => {
   all = await topology({ config, workers: 0 });
   const { thread_id } = await all.client.threads.create();
   const { run_id } = await all.client.runs.create(thread_id, "deaf", {
@@ -86,7 +74,7 @@ test("a run whose every worker dies ends with an error that says so, and its thr
   });
   for (let death = 0; death < 3; death++) {
     const worker = await all.startWorker();
-    await running(worker);
+    await executes(worker, 1);
     await worker.end("SIGKILL");
   }
   const failed = async () => expect((await all.client.runs.get(thread_id, run_id)).status).toBe("error");
@@ -104,15 +92,15 @@ test("a run whose worker stands still is cancelled all the same, and what the wo
   if (!worker) throw new Error("there is no worker");
   const { thread_id } = await all.client.threads.create();
   const { run_id } = await all.client.runs.create(thread_id, "steps", { input: { pace_ms: 200 } });
-  await running(worker);
+  await executes(worker, 1);
   worker.process.kill("SIGSTOP");
   const begin = performance.now();
   await all.client.runs.cancel(thread_id, run_id, true);
   // A second (I7), and what a busy machine may add.
   expect(performance.now() - begin).toBeLessThan(1500);
-  const before = await all.client.threads.getState<State>(thread_id);
+  const before = await all.client.threads.getState<StateOfSteps>(thread_id);
   worker.process.kill("SIGCONT");
-  await running(worker, 0);
-  expect((await all.client.threads.getState<State>(thread_id)).checkpoint).toEqual(before.checkpoint);
+  await executes(worker, 0);
+  expect((await all.client.threads.getState<StateOfSteps>(thread_id)).checkpoint).toEqual(before.checkpoint);
   expect((await all.client.runs.get(thread_id, run_id)).status).toBe("interrupted");
 });

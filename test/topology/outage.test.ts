@@ -9,11 +9,19 @@ import { resolveRedisBinary } from "../../app/local/redisBinary.js";
 import { freePort, type RedisServer, startRedisServer } from "../../app/local/redisServer.js";
 import { asApp } from "../support/acl.js";
 import { startRedis } from "../support/redis.js";
-import { doersOf, executes, numbersOf, recordOf, type StateOfSteps, says, watchHealth } from "../support/runs.js";
+import {
+  doersOf,
+  executes,
+  numbersOf,
+  oneToTen,
+  recordOf,
+  type StateOfSteps,
+  says,
+  watchHealth,
+} from "../support/runs.js";
 import { type Topology, type TopologyOptions, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
-const oneToTen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /** The outages below are longer than the lease, which is 1.5 s here. */
 const OUTAGE_MS = 3_000;
 

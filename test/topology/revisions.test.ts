@@ -6,7 +6,16 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { doersOf, executes, healthOf, numbersOf, recordOf, type StateOfSteps, says } from "../support/runs.js";
+import {
+  doersOf,
+  executes,
+  healthOf,
+  numbersOf,
+  oneToTen,
+  recordOf,
+  type StateOfSteps,
+  says,
+} from "../support/runs.js";
 import { type Instance, type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
@@ -67,7 +76,7 @@ test("a worker gives way to one of a later revision, drops its protection, and c
   const later = await startWorkerOf(10);
   await logs(old, "superseded");
   const values = await valuesAtEnd(moving);
-  expect(numbersOf(values)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(numbersOf(values)).toEqual(oneToTen);
   expect(doersOf(values)).toEqual(new Set([old.process.pid, later.process.pid]));
   expect((await recordOf(all, moving)).failures ?? "0").toBe("0");
   await vi.waitFor(() => expect(told["9"]).toEqual([true, false]), { timeout: 20_000 });
