@@ -10,6 +10,7 @@ import { ProjectError } from "./graphs/config.js";
 import { leaveSchemas } from "./graphs/schemaSource.js";
 import { RedisUnreachable, type Role, startServerRole, startWorkerRole } from "./roles.js";
 import { readSettings, SettingsError } from "./settings.js";
+import { stackFrames } from "./telemetry/frames.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
 const roles = { server: startServerRole, worker: startWorkerRole };
@@ -71,9 +72,8 @@ async function crash(error: unknown, running: Role | undefined, log: Log): Promi
   if (running === undefined) explain(error);
   if (crashing) return;
   crashing = true;
-  const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
   const name = error instanceof Error ? error.name : typeof error;
-  log.fatal({ event: "uncaught_exception", error: name, frames }, "uncaught: this process ends");
+  log.fatal({ event: "uncaught_exception", error: name, frames: stackFrames(error) }, "uncaught: this process ends");
   await running.crash?.();
   process.exit(1);
 }

@@ -4,6 +4,7 @@
  */
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stackFrames } from "../telemetry/frames.js";
 import type { Log } from "../telemetry/log.js";
 import { type GraphSpec, type Project, ProjectError } from "./config.js";
 import { type Graph, type GraphConfig, isGraph } from "./graph.js";
@@ -132,8 +133,7 @@ function reason(error: unknown, project: Project): string {
 
 /** ` (at file:line:column)` of the first frame that is the project's own code. */
 function placeOf(error: Error, folder: string): string {
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  const own = frames.find((line) => line.includes(folder) && !line.includes("node_modules"));
+  const own = stackFrames(error).find((line) => line.includes(folder) && !line.includes("node_modules"));
   const place = own && /(?:\(|at )(?:async )?(?:file:\/\/)?([^()]+:\d+:\d+)\)?$/.exec(own)?.[1];
   return place ? ` (at ${place})` : "";
 }

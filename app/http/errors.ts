@@ -8,6 +8,7 @@ import { StoreRefused } from "../data/store/names.js";
 import { isAway } from "../redis/away.js";
 import { MemoryFull } from "../redis/memory.js";
 import { RunRefused } from "../runs/types.js";
+import { stackFrames } from "../telemetry/frames.js";
 import type { Log } from "../telemetry/log.js";
 import { requestIdOf } from "./requestId.js";
 
@@ -101,6 +102,5 @@ function fromBodyParser(error: Error & { status?: unknown; type?: unknown; limit
 /** Where it was thrown, without the message, which may hold what the client sent. */
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return `thrown: ${Object(error).constructor?.name}`;
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  return [error.name, ...frames].join("\n");
+  return [error.name, ...stackFrames(error)].join("\n");
 }

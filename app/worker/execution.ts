@@ -12,6 +12,7 @@ import { isAway } from "../redis/away.js";
 import type { Persist } from "../redis/persist.js";
 import type { Attempts, NewEvent, Outcome } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
+import { stackFrames } from "../telemetry/frames.js";
 import type { Log } from "../telemetry/log.js";
 import { decideBegin } from "./begin.js";
 import { EventWriter } from "./eventWriter.js";
@@ -259,8 +260,7 @@ export class Execution {
 
   #logFailure(error: unknown): void {
     const name = error instanceof Error ? error.name : typeof error;
-    const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
     const message = this.deps.logErrorMessages ? { message: describeError(error).message } : {};
-    this.#log.error({ event: "graph_failed", error: name, ...message, frames }, "graph failed");
+    this.#log.error({ event: "graph_failed", error: name, ...message, frames: stackFrames(error) }, "graph failed");
   }
 }
