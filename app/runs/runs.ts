@@ -218,8 +218,8 @@ export class Runs {
       // A failure here leaves it to the next sweep.
       scripts.overrule
         .run(commands, keys.of(threadId, "run", runId), runId)
-        .then(() => this.#confirm({ threadId, runId }, "end"))
-        .catch((error) => log.warn({ runId, reason: String(error) }, "overrule"));
+        .then((word) => (word === "ended" ? this.#confirm({ threadId, runId }, "end") : undefined))
+        .catch((error) => log.warn({ event: "overrule_failed", runId, reason: String(error) }, "overrule failed"));
     }, CANCEL_GRACE_MS);
     this.#overrules.add(timer);
   }
@@ -231,7 +231,7 @@ export class Runs {
   #remove(threadId: string, runId: string): void {
     // A failure here leaves it to a sweep.
     this.removed(threadId, runId).catch((error) =>
-      this.deps.log.warn({ runId, reason: String(error) }, "removal of a run"),
+      this.deps.log.warn({ event: "removal_failed", runId, reason: String(error) }, "removal failed"),
     );
   }
 

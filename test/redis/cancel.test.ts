@@ -2,7 +2,10 @@
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { partitionOf } from "../../app/redis/partitions.js";
-import { type Core, collect, newRun, startCore, success } from "../support/core.js";
+import type { Confirm } from "../../app/redis/replication.js";
+import { Runs } from "../../app/runs/runs.js";
+import { scripts } from "../../app/runs/scripts.js";
+import { type Core, collect, newRun, silent, startCore, success } from "../support/core.js";
 
 let core: Core;
 beforeAll(async () => {
@@ -73,6 +76,22 @@ test("an owner that does not answer is overruled within a second", async () => {
   await expect.poll(() => statusOf(run), { interval: 10, timeout: 5_000 }).toBe("interrupted");
   expect(performance.now() - asked).toBeLessThan(1_000);
   expect(await core.attempts.finish(claimed, success, 1, [])).toBe("lost");
+});
+
+test("where the owner has ended it, nobody asks replicas for an end that the server did not write", async () => {
+  const confirm = vi.fn<Confirm>(async () => {});
+  const runs = new Runs({ ...core, commands: core.redis, confirm, log: silent });
+  const overrule = vi.spyOn(scripts.overrule, "run");
+  const run = newRun();
+  await runs.enqueue(run);
+  const claimed = await core.claim(run.threadId);
+  await runs.cancel(run.threadId, run.runId);
+  await core.attempts.finish(claimed, success, 1, []);
+  await vi.waitFor(() => expect(overrule).toHaveBeenCalled(), { timeout: 5_000 });
+  expect(await overrule.mock.results[0]?.value).toBe("not_needed");
+  expect(confirm.mock.calls.map(([, { what }]) => what)).toEqual(["enqueue", "cancel"]);
+  overrule.mockRestore();
+  runs.close();
 });
 
 test("where the server that took the cancel died too, a sweep overrules", async () => {
