@@ -85,9 +85,10 @@ describe.each<Release>(["previous", "this"])("a worker of %s release", (release)
     const follow = ({ client }: Instance) =>
       collectChunks(client.runs.joinStream(thread_id, run_id) as AsyncIterable<Chunk>);
     const [there, here] = await Promise.all([follow(server.previous), follow(server.this)]);
-    expect(there.length).toBeGreaterThan(11);
-    expect(ids(there)).toEqual(there.map((_, at) => `1-${at}`));
-    expect(here).toEqual(there);
+    expect(here.length).toBeGreaterThan(11);
+    expect(ids(here)).toEqual(here.map((_, at) => `1-${at}`));
+    // What comes with its subscription the previous release may tell twice.
+    expect([...new Map(there.map((chunk) => [chunk.id, chunk])).values()]).toEqual(here);
     await endedWell(thread_id, run_id, [worker]);
   });
 
