@@ -2,7 +2,8 @@
  * Connections to Redis, one profile for each use; standalone and cluster look the same to all who use them. A process
  * holds a constant number of them whatever its load. Standalone: a server two (commands, subscriber), a worker four
  * (commands, the blocking pop, and its heartbeat's commands and subscriber). In a cluster one to each master for each of
- * commands and subscriber, and one for each partition that a worker pops from.
+ * commands and subscriber, and one for each partition that a worker pops from. Where a node has replicas, one more to it
+ * for each that writes (see replication.ts).
  */
 import { Cluster, type ClusterOptions, type RedisOptions, Redis as Standalone } from "ioredis";
 import type { Log } from "../telemetry/log.js";

@@ -2,7 +2,6 @@
  * The leases of the runs that a worker holds: renewed by one call a partition, whose answers repeat what the control
  * channel may have lost. A cancelled run that the worker does not end, because its loop is blocked, is ended here.
  */
-
 import { setTimeout as delay } from "node:timers/promises";
 import { Removals } from "../data/removal.js";
 import type { Redis } from "../redis/connect.js";
@@ -33,7 +32,6 @@ export class Leases {
   readonly #underWay = new Set<number>();
   /** Cancelled runs, until the main thread drops them or the grace is over. */
   readonly #cancelled = new Map<string, NodeJS.Timeout>();
-
   #givenUp = false;
 
   constructor(private readonly deps: LeasesDeps) {}

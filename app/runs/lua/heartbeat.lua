@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
---[[ heartbeat: a worker renews its leases in a partition.            leased ──▶ leased
+--[[ heartbeat: a worker renews its leases in a partition, or gives them up.            leased ──▶ leased
 
   KEYS  1 leases
-  ARGV  1 leaseMs   2… run id, owner of each run it holds
+  ARGV  1 leaseMs, 0: they end now, for the next sweep   2… run id, owner of each run it holds
   Returns  a flat list of owner, word for those that need attention: 'lost', or the action of a cancel
 ]]
 --- @include "base"

@@ -10,7 +10,7 @@
   leases and expires none, so that an outage takes no run from its worker.
 
   KEYS  1 leases
-  ARGV  1 leaseMs  2 sweepMs  3 maxFailures  4 limit (runs a call)
+  ARGV  1 leaseMs  2 sweepMs  3 maxFailures  4 limit (runs a call, and removals, and threads)
   Returns  {requeued, failed, overruled: lists of run ids, removals (see include/removal.lua), threads that may expire}
   Holds  I1, I5, I6, I10
 ]]
