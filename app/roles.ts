@@ -61,7 +61,8 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
     spare: (node, stillFull) => trimEvents({ redis, keys }, node, stillFull),
   });
   const removals = new Removals(redis, keys);
-  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, log });
+  const { outageSeconds } = settings;
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, outageSeconds, log });
   const threads = new Threads(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
   const items = new ItemStore({ redis, keys, timeToLive: graphs.timeToLive });

@@ -31,7 +31,6 @@ export type FollowFrom = "new" | "now" | "start" | { after: EventId };
 export type CurrentState = () => Promise<string | undefined>;
 
 const HELD_BYTES = 1024 * 1024;
-const OUTAGE_MS = 90_000;
 const ASK_AGAIN_MS = 250;
 const NO_ID: EventId = "";
 
@@ -43,6 +42,8 @@ export interface FollowOptions {
   source: StreamSource;
   /** Without it a lost place is passed over, for those who wait for the end alone. */
   currentState: CurrentState | undefined;
+  /** For how long it waits for a Redis that is away. */
+  outageMs: number;
   onClosed: () => void;
 }
 
@@ -50,6 +51,7 @@ export class RunFollow implements Follow {
   readonly runId: string;
   readonly #source: StreamSource;
   readonly #currentState: CurrentState | undefined;
+  readonly #outageMs: number;
   readonly #onClosed: () => void;
 
   /** The last id delivered, or held to be delivered. */
@@ -74,10 +76,11 @@ export class RunFollow implements Follow {
   #awaySince: number | undefined;
   #wake: () => void = () => {};
 
-  constructor({ runId, source, currentState, onClosed }: FollowOptions) {
+  constructor({ runId, source, currentState, outageMs, onClosed }: FollowOptions) {
     this.runId = runId;
     this.#source = source;
     this.#currentState = currentState;
+    this.#outageMs = outageMs;
     this.#onClosed = onClosed;
   }
 
@@ -205,7 +208,7 @@ export class RunFollow implements Follow {
     } catch (error) {
       const now = performance.now();
       this.#awaySince ??= now;
-      if (!isAway(error) || now - this.#awaySince > OUTAGE_MS) throw error;
+      if (!isAway(error) || now - this.#awaySince > this.#outageMs) throw error;
       this.#lost ||= lost;
       this.#behind = true;
       await this.#woken(ASK_AGAIN_MS);

@@ -26,11 +26,13 @@ export class Followers {
   /**
    * @param commands reads streams
    * @param subscriber used for nothing else
+   * @param outageMs for how long a follow waits for a Redis that is away
    */
   constructor(
     private readonly commands: Redis,
     private readonly subscriber: Redis,
     private readonly keys: Keys,
+    private readonly outageMs: number,
   ) {
     subscriber.on("smessage", (channel: string, text: string) => this.#deliver(channel, text));
     subscriber.on("ready", () => this.#resubscribe());
@@ -53,6 +55,7 @@ export class Followers {
       runId,
       source,
       currentState,
+      outageMs: this.outageMs,
       onClosed: () => this.#leave(name, follow),
     });
     const channel = this.#channels.get(name) ?? this.#open(name, threadId);

@@ -37,6 +37,8 @@ export interface RunsDeps {
   confirm?: Confirm;
   /** Refuses runs before Redis is full; not given: nobody looks. */
   memory?: Pick<MemoryGuard, "check">;
+  /** For how long workers keep their runs, and followers wait, while Redis is away. */
+  outageSeconds: number;
   log: Log;
 }
 
@@ -45,7 +47,7 @@ export class Runs {
   readonly #overrules = new Set<NodeJS.Timeout>();
 
   constructor(private readonly deps: RunsDeps) {
-    this.#followers = new Followers(deps.commands, deps.subscriber, deps.keys);
+    this.#followers = new Followers(deps.commands, deps.subscriber, deps.keys, deps.outageSeconds * 1000);
   }
 
   /**

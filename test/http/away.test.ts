@@ -24,7 +24,8 @@ beforeAll(async () => {
   connections = [commands, subscriber];
   await Promise.all(connections.map((connection) => ready(connection, 5_000)));
   const keys = new Keys("sw");
-  const runs = new Runs({ commands, subscriber, keys, removals: new Removals(commands, keys), log });
+  const removals = new Removals(commands, keys);
+  const runs = new Runs({ commands, subscriber, keys, removals, outageSeconds: 90, log });
   at = await startServer({
     environment: { SSE_HEARTBEAT_MS: "500" },
     core: { runs, threads: new Threads(commands, keys), redis: commands },

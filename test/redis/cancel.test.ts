@@ -80,7 +80,7 @@ test("an owner that does not answer is overruled within a second", async () => {
 
 test("where the owner has ended it, nobody asks replicas for an end that the server did not write", async () => {
   const confirm = vi.fn<Confirm>(async () => {});
-  const runs = new Runs({ ...core, commands: core.redis, confirm, log: silent });
+  const runs = new Runs({ ...core, commands: core.redis, confirm, outageSeconds: 90, log: silent });
   const overrule = vi.spyOn(scripts.overrule, "run");
   const run = newRun();
   await runs.enqueue(run);

@@ -2,8 +2,9 @@ import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { partitionOf } from "../../app/redis/partitions.js";
 import type { NewEvent } from "../../app/runs/attempts.js";
+import { Runs } from "../../app/runs/runs.js";
 import type { ClaimedRun, RunEvent } from "../../app/runs/types.js";
-import { type Core, collect, newRun, startCore, success } from "../support/core.js";
+import { type Core, collect, newRun, silent, startCore, success } from "../support/core.js";
 
 let core: Core;
 beforeAll(async () => {
@@ -147,6 +148,19 @@ describe("following a run", () => {
 });
 
 describe("a stream that is gone", () => {
+  test("because Redis is away for longer than workers keep their runs ends the follow", async () => {
+    const runs = new Runs({ ...core, commands: core.redis, outageSeconds: 0.5, log: silent });
+    const { run, follow, claimed } = await followed();
+    follow.close();
+    await core.attempts.append(claimed, 1, numbered(1, 1));
+    const reads = vi.spyOn(core.redis, "xrange").mockRejectedValue(new Error("Connection is closed."));
+    const asked = performance.now();
+    await expect(collect(await runs.follow(run.threadId, run.runId, "start"))).rejects.toThrow("Connection is closed.");
+    expect(performance.now() - asked).toBeGreaterThan(500);
+    reads.mockRestore();
+    runs.close();
+  });
+
   const xranges = async () => {
     const calls = /cmdstat_xrange:calls=(\d+)/.exec(await core.admin.info("commandstats"))?.[1];
     return Number(calls ?? 0);

@@ -48,7 +48,7 @@ export async function startCore(): Promise<Core> {
 export function coreOn(redis: Redis, subscriber: Redis) {
   const keys = new Keys("sw");
   const removals = new Removals(redis, keys);
-  const runs = new Runs({ commands: redis, subscriber, keys, removals, log: silent });
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, outageSeconds: 90, log: silent });
   const attempts = new Attempts(redis, keys);
   return {
     keys,
