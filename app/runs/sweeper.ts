@@ -14,13 +14,16 @@ export interface SweepSettings {
   maxFailures: number;
 }
 
-export interface SweepDeps {
+export interface HealDeps {
   redis: Redis;
   keys: Keys;
-  removals: RemovalSteps;
   /** Asks replicas for the ends that a sweep writes; not given: nobody asks. */
   confirm?: Confirm | undefined;
   log: Log;
+}
+
+export interface SweepDeps extends HealDeps {
+  removals: RemovalSteps;
 }
 
 /** What a sweep found that takes more than a script. */
@@ -69,7 +72,8 @@ export async function sweep(deps: SweepDeps, settings: SweepSettings): Promise<v
   await removeAll(deps, await heal(deps, settings));
 }
 
-async function heal(deps: SweepDeps, settings: SweepSettings): Promise<Found> {
+/** What a sweep does in one script a partition. @returns what it found to remove */
+export async function heal(deps: HealDeps, settings: SweepSettings): Promise<Found> {
   // In a cluster one node may be away: what the others answer counts.
   const healed = await Promise.allSettled(ALL_PARTITIONS.map((partition) => healPartition(deps, settings, partition)));
   const failure = healed.find((each) => each.status === "rejected");
@@ -81,7 +85,7 @@ async function heal(deps: SweepDeps, settings: SweepSettings): Promise<Found> {
   };
 }
 
-async function healPartition(deps: SweepDeps, settings: SweepSettings, partition: number): Promise<Found> {
+async function healPartition(deps: HealDeps, settings: SweepSettings, partition: number): Promise<Found> {
   const { redis, keys, log, confirm } = deps;
   const { leaseMs, sweepMs, maxFailures } = settings;
   const key = keys.in(partition, "leases");

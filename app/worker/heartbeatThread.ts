@@ -48,6 +48,7 @@ const leases = new Leases({
   redis,
   keys,
   attempts: new Attempts(redis, keys, confirm),
+  confirm,
   settings: data,
   tell: (attention) => tell({ kind: "attention", attention }),
   log,

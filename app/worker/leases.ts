@@ -3,11 +3,11 @@
  * channel may have lost. A cancelled run that the worker does not end, because its loop is blocked, is ended here.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { Removals } from "../data/removal.js";
 import type { Redis } from "../redis/connect.js";
 import { type Keys, partitionOf } from "../redis/partitions.js";
+import type { Confirm } from "../redis/replication.js";
 import type { Attempts, Attention } from "../runs/attempts.js";
-import { sweep } from "../runs/sweeper.js";
+import { heal } from "../runs/sweeper.js";
 import type { Log } from "../telemetry/log.js";
 import type { HeldRun } from "./heartbeatWords.js";
 
@@ -20,6 +20,7 @@ export interface LeasesDeps {
   redis: Redis;
   keys: Keys;
   attempts: Attempts;
+  confirm?: Confirm | undefined;
   settings: { leaseMs: number; sweepMs: number; maxFailures: number };
   /** Tells the main thread. */
   tell: (attention: Attention) => void;
@@ -99,14 +100,13 @@ export class Leases {
    * for its lease. A first sweep goes before: one that finds the last one long ago only makes leases longer.
    */
   async forfeit(): Promise<void> {
-    const { redis, keys, settings, log } = this.deps;
-    const deps = { redis, keys, removals: new Removals(redis, keys), log };
+    const { settings } = this.deps;
     this.#givenUp = true;
-    await sweep(deps, settings);
+    await heal(this.deps, settings);
     await Promise.all(
       [...this.#byPartition()].map(([partition, runs]) => this.deps.attempts.heartbeat(partition, runs, 0)),
     );
-    await sweep(deps, settings);
+    await heal(this.deps, settings);
   }
 
   close(): void {

@@ -64,10 +64,11 @@ const valuesAtEnd = async (run: { thread_id: string; run_id: string }) => {
 const logs = (worker: Instance, event: string) => says(worker, `"event":"${event}"`);
 
 test("a worker gives way to one of a later revision, drops its protection, and claims again when that one is gone", {
-  timeout: 60_000,
+  timeout: 90_000,
 }, async () => {
   const old = await startWorkerOf(9);
-  const moving = await begin(900);
+  // Long enough for another worker to start meanwhile, also on a busy machine.
+  const moving = await begin(1_500);
   // It would not be idle for long: these end where they began, and there is always one that waits for a slot.
   for (let run = 0; run < 20; run++) await all.client.runs.create(null, "steps", { input: { pace_ms: 60 } });
   await executes(old, 2);
