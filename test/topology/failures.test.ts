@@ -1,17 +1,22 @@
 /**
  * What fails, and what users see of it. Where each row is tested; the rest is here.
  *
- *   a worker is killed              drain.test.ts (a thread's run, its stream), test/redis/takeover.test.ts; a stateless run: here
+ *   a worker is killed              drain.test.ts (a thread's run, its stream), test/redis/takeover.test.ts, shipped.test.ts (how
+ *                                   long); a stateless run: here
  *   a server is killed              here (streams); start.test.ts (requests)
- *   Redis is away                   test/http/away.test.ts (503, open streams stay open)
- *   a PubSub connection drops       test/redis/follow.test.ts, test/cluster/runs.test.ts
+ *   Redis restarts or fails over    test/http/away.test.ts (503, open streams stay open), outage.test.ts, test/forms/restart.test.ts,
+ *                                   test/forms/failover.test.ts, test/cluster/failover.test.ts
+ *   a PubSub connection drops       test/redis/follow.test.ts, test/cluster/runs.test.ts; half-open: test/redis/watchdog.test.ts
+ *   a graph blocks the event loop   blocked.test.ts; one that ignores its signal: deaf.test.ts
  *   a slow reader                   test/http/streams.test.ts ("is sent away after ten seconds a megabyte")
- *   a deploy                        drain.test.ts, test/release/previous.test.ts
+ *   memory runs out in Redis        test/forms/memory.test.ts
+ *   a deploy                        drain.test.ts, revisions.test.ts, test/release/previous.test.ts
  *
  *   steps executed twice            here (a step that outlasts its lease), drain.test.ts (after a hand-over)
  *   zombie runs                     here (each worker dies of it), test/redis/model (every run is in one place)
- *   cancels that don't              mainJob.test.ts (across servers); here (the worker is stopped)
- *   streams that lose events        drain.test.ts (a server is stopped), here (killed), test/redis/follow.test.ts
+ *   cancels that don't              mainJob.test.ts (across servers); here (the worker is stopped); blocked.test.ts, deaf.test.ts
+ *   streams that lose events        drain.test.ts (a server is stopped), here (killed), test/redis/follow.test.ts, resync.test.ts
+ *   workers wedged but "healthy"    blocked.test.ts, deaf.test.ts, crash.test.ts
  *   deploys that kill runs          drain.test.ts, test/release/previous.test.ts
  */
 import { fileURLToPath } from "node:url";
