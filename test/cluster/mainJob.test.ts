@@ -7,6 +7,7 @@ import { type Topology, topology } from "../support/topology.js";
 const SERVERS = 2;
 const WORKERS = 2;
 const PARTITIONS = 16;
+const SUBSCRIBERS = "ioredis-cluster(ssubscriber):switchyard-subscriber";
 
 let cluster: TestCluster;
 let all: Topology;
@@ -36,7 +37,7 @@ async function connections(): Promise<Record<string, number>[]> {
 }
 
 test("forty writers at once: no event lost, repeated or out of order, and no connection more than before", {
-  timeout: 60_000,
+  timeout: 90_000,
 }, async () => {
   const write = () =>
     collectChunks(
@@ -45,8 +46,18 @@ test("forty writers at once: no event lost, repeated or out of order, and no con
         streamMode: "messages-tuple",
       }) as AsyncIterable<Chunk>,
     );
-  // A subscriber connects to a master when it is first needed: each has had some runs after these.
-  await Promise.all(Array.from({ length: 20 }, () => all.client.runs.wait(null, "echo", { input: ask("hello") })));
+  // A subscriber connects to a master when it is first needed there, which chance decides: so many runs until all have.
+  await expect
+    .poll(
+      async () => {
+        await Promise.all(
+          Array.from({ length: 20 }, () => all.client.runs.wait(null, "echo", { input: ask("hello") })),
+        );
+        return (await connections()).map((counts) => counts[SUBSCRIBERS]);
+      },
+      { timeout: 30_000 },
+    )
+    .toEqual(cluster.admins.map(() => SERVERS + WORKERS));
   const before = await connections();
   const streams = Array.from({ length: 40 }, write);
   await expect.poll(async () => (await running()).reduce((sum, count) => sum + count, 0), { timeout: 20_000 }).toBe(40);
@@ -61,10 +72,9 @@ test("forty writers at once: no event lost, repeated or out of order, and no con
 
   expect(during).toEqual(before);
   const total = (use: string) => during.reduce((sum, counts) => sum + (counts[use] ?? 0), 0);
-  const subscribers = "ioredis-cluster(ssubscriber):switchyard-subscriber";
   expect(during.map((counts) => Object.keys(counts).sort())).toEqual(
     during.map(() => [
-      subscribers,
+      SUBSCRIBERS,
       "switchyard-blocking",
       "switchyard-heartbeat",
       "switchyard-request",
@@ -73,7 +83,7 @@ test("forty writers at once: no event lost, repeated or out of order, and no con
   );
   for (const counts of during)
     expect(counts).toMatchObject({
-      [subscribers]: SERVERS + WORKERS,
+      [SUBSCRIBERS]: SERVERS + WORKERS,
       "switchyard-request": SERVERS,
       "switchyard-worker": WORKERS,
       "switchyard-heartbeat": WORKERS,
