@@ -24,6 +24,7 @@ if status == 'pending' or status == 'running' then return roll_back(run) and 're
 redis.call('UNLINK', KEYS[1], key('events', run))
 redis.call('ZREM', key('runs', thread), place .. ':' .. run)
 restore_graph(thread)
+thread_changed(thread)
 local newest = newest_id(thread, '')
 local is_newest = newest and author_run(checkpoint_key(thread, '', newest)) == run
 if redis.call('HGET', thread_key, 'active') ~= '' or not is_newest then return 'gone' end

@@ -10,6 +10,7 @@
 ]]
 --- @include "base"
 --- @include "thread"
+--- @include "thread_index"
 --- @include "removal"
 local thread, metadata, ttl, strategy, call = unpack(ARGV)
 if is_deleting(thread) then return { -1 } end
@@ -19,6 +20,7 @@ if created then
   redis.call('HSET', KEYS[1], 'created_by', call)
   if ttl ~= '' then redis.call('HSET', KEYS[1], 'ttl', ttl, 'ttl_strategy', strategy) end
   expire_later(KEYS[1], thread)
+  thread_changed(thread)
 end
 local by_this_call = redis.call('HGET', KEYS[1], 'created_by') == call
 return { by_this_call and 1 or 0, unpack(redis.call('HGETALL', KEYS[1])) }

@@ -15,6 +15,7 @@
 --- @include "base"
 --- @include "events"
 --- @include "queue"
+--- @include "thread_index"
 --- @include "removal"
 --- @include "expired"
 local thread, limit, asked = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -60,6 +61,7 @@ if exists then
   end
 end
 redis.call('ZADD', key('removals'), now, thread)
+thread_gone(thread)
 
 local members = redis.call('ZRANGE', key('runs', thread), 0, limit - 1)
 for _, member in ipairs(members) do

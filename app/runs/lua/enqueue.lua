@@ -20,6 +20,7 @@
 ]]
 --- @include "base"
 --- @include "thread"
+--- @include "thread_index"
 --- @include "events"
 --- @include "queue"
 --- @include "end_run"
@@ -72,6 +73,7 @@ end
 local place = string.format('%012d', redis.call('HINCRBY', thread_key, 'accepted', 1))
 redis.call('HINCRBY', thread_key, 'open', 1)
 redis.call('HSET', thread_key, 'status', 'busy', 'updated_at', now, 'graph_id', graph, 'assistant_id', assistant)
+if lifetime ~= 'delete' then thread_changed(thread) end
 redis.call('HSET', KEYS[1], 'thread_id', thread, 'graph_id', graph, 'assistant_id', assistant, 'lifetime', lifetime,
   'strategy', strategy, 'resumable', resumable, 'metadata', metadata, 'payload', payload, 'request_hash', request_hash,
   'status', 'pending', 'created_at', now, 'updated_at', now, 'due', due, 'place', place,

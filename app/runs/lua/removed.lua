@@ -18,4 +18,5 @@ promote_next(thread)
 settle_status(thread_key)
 -- It is no activity of the thread's.
 redis.call('HSET', thread_key, 'updated_at', updated)
+thread_changed(thread)
 return 1

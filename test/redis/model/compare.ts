@@ -1,6 +1,7 @@
 /** After each move: Redis holds what the model holds, and the invariants that need no model hold too. */
 import { expect } from "vitest";
 import { toFields } from "../../../app/redis/scripts.js";
+import { indexOf } from "../../support/threadIndex.js";
 import { lastOf, type Model, type RunState } from "./model.js";
 import type { Real } from "./real.js";
 
@@ -17,6 +18,7 @@ export async function compare(model: Model, real: Real): Promise<void> {
   expect(inRedis(dump, model)).toEqual(inModel(model));
   for (const [run, events] of named(dump, "events")) contiguous(run, events, model);
   nothingStray(dump, model);
+  indexed(dump);
 }
 
 function inModel(model: Model) {
@@ -128,6 +130,16 @@ function nothingStray(dump: Dump, model: Model): void {
     if (ofThreads.has(kind) && !model.threads.has(thread) && !model.removals.has(thread))
       expect.fail(`${key} outlives its thread`);
   }
+}
+
+/** A search finds the threads as they are. */
+function indexed(dump: Dump): void {
+  const { indexed: found = [], ...index } = Object.fromEntries(named(dump, "threads"));
+  const threads = named(dump, "thread").map(([id, held]) => [id, toFields(held)] as const);
+  const expected = indexOf(new Map(threads));
+  const held = Object.entries(index).map(([set, entries]) => [set, Object.fromEntries(pairs(entries))]);
+  expect(Object.fromEntries(held)).toEqual(expected);
+  expect(Object.keys(toFields(found)).sort()).toEqual(Object.keys(expected.thread_id ?? {}).sort());
 }
 
 /** I10: a sweep leaves a token wherever a run is ready. */

@@ -1,3 +1,4 @@
+--- @include "thread_index"
 --[[ What goes takes more steps than one script should: first a fence, then steps that any process can repeat.
 
   removals          zset  by the time of its latest step: `<thread>`, to be deleted, or `<thread>:<what>`, whose checkpoints
@@ -15,6 +16,7 @@ end
 local function begin_removal(thread, what)
   redis.call('ZADD', key('removals'), now, thread .. ':' .. what)
   redis.call('HSET', key('thread', thread), 'active', what, 'status', 'busy')
+  thread_changed(thread)
 end
 
 local function tell_owner(word, owner)
