@@ -5,6 +5,11 @@ import type { Keys } from "../redis/partitions.js";
 import { toFields } from "../redis/scripts.js";
 import { scripts } from "../runs/scripts.js";
 import { RunRefused, type ThreadStatus } from "../runs/types.js";
+import { ThreadRefused } from "./threads/filter.js";
+import { MOST_METADATA_KEYS } from "./threads/terms.js";
+
+/** Whoever changes the same thread at the same time goes first at most so often; each time somebody gets through. */
+const MOST_TRIES = 100;
 
 /** A thread goes, or keeps its newest checkpoints alone, when nothing has happened on it for so long. */
 export interface ThreadTtl {
@@ -46,6 +51,12 @@ export interface NewThread {
   ttl?: ThreadTtl | undefined;
 }
 
+/** `metadata` is put over what is there, key by key; a ttl takes the place of what was there. */
+export interface ThreadChange {
+  metadata?: Record<string, unknown> | undefined;
+  ttl?: ThreadTtl | undefined;
+}
+
 export class Threads {
   constructor(
     private readonly redis: Redis,
@@ -73,12 +84,29 @@ export class Threads {
     await scripts.refreshThread.run(this.redis, this.#key(threadId), ...args);
   }
 
+  /** @returns undefined when there is no such thread. @throws ThreadRefused `too_much`, `busy` */
+  async change(threadId: string, { metadata, ttl }: ThreadChange): Promise<ThreadRecord | undefined> {
+    const key = this.#key(threadId);
+    let held = metadata ? await this.redis.hget(key, "metadata") : "";
+    for (let tries = 0; tries < MOST_TRIES && held !== null; tries++) {
+      const args = [threadId, held, metadata ? merged(held, metadata) : "", ttl?.ms ?? "", ttl?.strategy ?? ""];
+      const answer = await scripts.patchThread.run(this.redis, key, ...args);
+      const [word, ...rest] = answer as ["patched" | "changed" | "missing", ...string[]];
+      if (word === "missing") return undefined;
+      if (word === "patched") return toRecord(threadId, toFields(rest));
+      held = rest[0] ?? "{}";
+    }
+    if (held === null) return undefined;
+    throw new ThreadRefused("busy", `thread ${threadId} is being changed by too many at once; try again`);
+  }
+
   #key(threadId: string): string {
     return this.keys.of(threadId, "thread", threadId);
   }
 }
 
-function toRecord(threadId: string, fields: Record<string, string>): ThreadRecord {
+/** @param fields of its hash; `values` and `interrupts` may be left out where nobody asks for them */
+export function toRecord(threadId: string, fields: Record<string, string>): ThreadRecord {
   const { graph_id, assistant_id, ttl, ttl_strategy } = fields;
   return {
     threadId,
@@ -93,4 +121,11 @@ function toRecord(threadId: string, fields: Record<string, string>): ThreadRecor
     ttl: ttl === undefined ? undefined : { strategy: ttl_strategy as ThreadTtl["strategy"], ms: Number(ttl) },
     stale: fields.stale && fields.active === "" ? { seq: fields.seq ?? "" } : undefined,
   };
+}
+
+function merged(heldJson: string, metadata: Record<string, unknown>): string {
+  const all = { ...JSON.parse(heldJson), ...metadata };
+  if (Object.keys(all).length > MOST_METADATA_KEYS)
+    throw new ThreadRefused("too_much", `body.metadata: the thread's must hold at most ${MOST_METADATA_KEYS} keys`);
+  return JSON.stringify(all);
 }

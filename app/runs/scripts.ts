@@ -30,4 +30,8 @@ export const scripts = {
   forgetThread: loadScript(folder, "forget_thread"),
   pruneThread: loadScript(folder, "prune_thread"),
   refreshThread: loadScript(folder, "refresh_thread"),
+  patchThread: loadScript(folder, "patch_thread"),
+  findThreads: loadScript(folder, "find_threads"),
+  indexThreads: loadScript(folder, "index_threads"),
+  indexLeftovers: loadScript(folder, "index_leftovers"),
 };
