@@ -7,6 +7,7 @@ import { Removals } from "./data/removal.js";
 import { createGraphStore } from "./data/store/graphStore.js";
 import { ItemStore } from "./data/store/items.js";
 import { startStoreSweeper } from "./data/store/sweeper.js";
+import { ThreadSearch } from "./data/threads/search.js";
 import { Threads } from "./data/threads.js";
 import { systemAssistantId } from "./graphs/assistants.js";
 import { type Project, readProject } from "./graphs/config.js";
@@ -64,6 +65,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const { outageSeconds } = settings;
   const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, outageSeconds, log });
   const threads = new Threads(redis, keys);
+  const threadSearch = new ThreadSearch(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
   const items = new ItemStore({ redis, keys, timeToLive: graphs.timeToLive });
   const assistantThreads = new AssistantThreads({ redis, keys, runs, removals });
@@ -73,7 +75,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);
   const storeSweeper = startStoreSweeper(items, log);
   const { assistants } = registered;
-  const served = { redis, runs, threads, removals, assistants, graphs, schemas, checkpointer, items };
+  const served = { redis, runs, threads, threadSearch, removals, assistants, graphs, schemas, checkpointer, items };
   const server = createServer({ settings, log, ...served });
   return {
     port: await server.listen(),

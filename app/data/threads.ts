@@ -125,7 +125,8 @@ export function toRecord(threadId: string, fields: Record<string, string>): Thre
 
 function merged(heldJson: string, metadata: Record<string, unknown>): string {
   const all = { ...JSON.parse(heldJson), ...metadata };
-  if (Object.keys(all).length > MOST_METADATA_KEYS)
+  const { graph_id: _graph, assistant_id: _assistant, ...own } = all;
+  if (Object.keys(own).length > MOST_METADATA_KEYS)
     throw new ThreadRefused("too_much", `body.metadata: the thread's must hold at most ${MOST_METADATA_KEYS} keys`);
   return JSON.stringify(all);
 }

@@ -5,6 +5,7 @@
 import type { ErrorRequestHandler } from "express";
 import { AssistantRefused } from "../data/assistants.js";
 import { StoreRefused } from "../data/store/names.js";
+import { ThreadRefused } from "../data/threads/filter.js";
 import { isAway } from "../redis/away.js";
 import { MemoryFull } from "../redis/memory.js";
 import { RunRefused } from "../runs/types.js";
@@ -78,6 +79,7 @@ function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof AssistantRefused) return new HttpError(assistantStatus[error.reason], error.message);
   if (error instanceof RunRefused) return new HttpError(refusalStatus[error.reason], error.message);
+  if (error instanceof ThreadRefused) return new HttpError(error.reason === "busy" ? 409 : 422, error.message);
   if (error instanceof StoreRefused) return new HttpError(422, error.message);
   if (!(error instanceof Error)) return undefined;
   if (error instanceof MemoryFull)

@@ -8,6 +8,7 @@ import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import { createKeyCheck, presentedKey } from "../auth/apiKeys.js";
 import type { Removals } from "../data/removal.js";
+import type { ThreadSearch } from "../data/threads/search.js";
 import type { Threads } from "../data/threads.js";
 import type { Graphs } from "../graphs/load.js";
 import type { SchemaSource } from "../graphs/schemaSource.js";
@@ -26,6 +27,8 @@ import { runRoutes } from "./runs.js";
 import { statelessRunRoutes } from "./statelessRuns.js";
 import { type StoreItems, storeRoutes } from "./store.js";
 import { systemRoutes } from "./system.js";
+import { threadPatchRoutes } from "./threadPatch.js";
+import { threadSearchRoutes } from "./threadSearch.js";
 import { createThreadStates } from "./threadStates.js";
 import { threadRoutes } from "./threads.js";
 
@@ -47,7 +50,8 @@ export interface ServerDeps {
   /** Asked by `/ok?check_db=1` alone. */
   redis: { ping(): Promise<string> };
   runs: RunsCore;
-  threads: Pick<Threads, "create" | "get" | "refresh">;
+  threads: Pick<Threads, "create" | "get" | "change" | "refresh">;
+  threadSearch: Pick<ThreadSearch, "find" | "count">;
   removals: Pick<Removals, "deleteThread" | "deleteRun">;
   assistants: AssistantsCore;
   schemas: Pick<SchemaSource, "of">;
@@ -93,6 +97,8 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   assistantRoutes(resource, assistants);
   assistantGraphRoutes(resource, { assistants, graphs, schemas: deps.schemas });
   threadRoutes(resource, { threads, removals, states });
+  threadSearchRoutes(resource, { search: deps.threadSearch, threads, states });
+  threadPatchRoutes(resource, { threads, states });
   runRoutes(resource, { runs, threads, removals, assistants, answers });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);

@@ -1,7 +1,8 @@
 /** The shapes of the API, as schemas, and how the core's words become them. Names and formats are the platform's. */
 import { z } from "zod";
 import type { Assistant } from "../data/assistants.js";
-import type { ThreadRecord } from "../data/threads.js";
+import { MOST_METADATA_KEYS } from "../data/threads/terms.js";
+import type { ThreadRecord, ThreadTtl } from "../data/threads.js";
 import type { Run, RunPayload } from "../runs/types.js";
 
 /** Clients send `null` for what they don't give. */
@@ -14,6 +15,12 @@ export const Id = z
   .meta({ format: "uuid" });
 
 export const JsonObject = z.record(z.string(), z.unknown());
+
+/** A thread's, or a run's, which may become a thread's: each of its keys may be searched for. */
+export const Metadata = JsonObject.refine(
+  (metadata) => Object.keys(metadata).length <= MOST_METADATA_KEYS,
+  `must hold at most ${MOST_METADATA_KEYS} keys`,
+);
 
 /** Ids are parts of keys. */
 export const CheckpointId = z
@@ -84,6 +91,18 @@ export const AssistantShape = z
 
 export const TtlStrategy = z.enum(["delete", "keep_latest"]);
 
+const MOST_TTL_MINUTES = 10 * 365 * 24 * 60;
+
+export const TtlMinutes = z.number().gt(0, "must be more than 0").max(MOST_TTL_MINUTES);
+
+export const Ttl = z
+  .object({
+    ttl: TtlMinutes.describe("minutes, fractions allowed"),
+    strategy: optional(TtlStrategy).describe("`delete` unless given; `keep_latest` keeps the newest checkpoints alone"),
+  })
+  .transform(({ ttl, strategy = "delete" }): ThreadTtl => ({ strategy, ms: Math.ceil(ttl * 60_000) }))
+  .describe("what happens to the thread when nothing has happened on it for so long");
+
 export const ThreadShape = z
   .object({
     thread_id: z.guid(),
@@ -103,6 +122,7 @@ export const ThreadShape = z
       })
       .optional()
       .describe("with `include=ttl`, of a thread that expires: after so long without activity"),
+    extracted: JsonObject.optional().describe("with `extract` of a search: what each path leads to, or null"),
   })
   .meta({ id: "Thread" });
 

@@ -2,8 +2,9 @@
 import { v7 } from "uuid";
 import { z } from "zod";
 import type { Removals } from "../data/removal.js";
-import type { ThreadRecord, Threads, ThreadTtl } from "../data/threads.js";
+import type { ThreadRecord, Threads } from "../data/threads.js";
 import { HttpError, notFound } from "./errors.js";
+import { freshThread } from "./freshThread.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import {
   Checkpoint,
@@ -11,13 +12,14 @@ import {
   count,
   Id,
   JsonObject,
+  Metadata,
   notYet,
   optional,
   QueryFlag,
   queryCount,
   ThreadShape,
   ThreadStateShape,
-  TtlStrategy,
+  Ttl,
   toThreadShape,
   toTtlShape,
 } from "./shapes.js";
@@ -38,20 +40,10 @@ const Before = z.union([CheckpointId, HasId, z.object({ configurable: HasId })],
   return "configurable" in given ? given.configurable.checkpoint_id : given.checkpoint_id;
 });
 
-const MOST_TTL_MINUTES = 10 * 365 * 24 * 60;
-
-const Ttl = z
-  .object({
-    ttl: z.number().gt(0, "must be more than 0").max(MOST_TTL_MINUTES).describe("minutes, fractions allowed"),
-    strategy: optional(TtlStrategy).describe("`delete` unless given; `keep_latest` keeps the newest checkpoints alone"),
-  })
-  .transform(({ ttl, strategy = "delete" }): ThreadTtl => ({ strategy, ms: Math.ceil(ttl * 60_000) }))
-  .describe("what happens to the thread when nothing has happened on it for so long");
-
 const ThreadCreate = z
   .object({
     thread_id: optional(Id),
-    metadata: optional(JsonObject),
+    metadata: optional(Metadata),
     if_exists: optional(z.enum(["raise", "do_nothing"])),
     ttl: optional(Ttl),
     supersteps: notYet,
@@ -71,14 +63,7 @@ export function threadRoutes(resource: Resource, { threads, removals, states }: 
     return thread;
   };
 
-  /** A run that was ended for its owner has told no state: it is read from the checkpoints, once. */
-  const fresh = async (thread: ThreadRecord): Promise<ThreadRecord> => {
-    const state = thread.stale && (await states.newest(thread));
-    if (!state) return thread;
-    await threads.refresh(thread, state);
-    const told = thread.status === "busy" || thread.status === "error";
-    return { ...thread, ...state, status: told ? thread.status : state.status };
-  };
+  const fresh = (thread: ThreadRecord) => freshThread({ threads, states }, thread);
 
   resource.post(
     "/threads",

@@ -202,11 +202,15 @@ export class MemoryThreads {
     return this.records.get(threadId);
   }
 
+  async change() {
+    return undefined;
+  }
+
   async refresh() {}
 }
 
 const nowhere = async () => {
-  throw new Error("this test has no store");
+  throw new Error("this test has no Redis");
 };
 const noItems: ServerDeps["items"] = {
   ...{ put: nowhere, get: nowhere, delete: nowhere, search: nowhere, namespaces: nowhere },
@@ -257,7 +261,7 @@ export interface StartOptions {
   log?: Log;
   /** The real one, instead of runs that stand still. */
   core?: Pick<ServerDeps, "runs" | "threads" | "redis"> &
-    Partial<Pick<ServerDeps, "removals" | "assistants" | "schemas">>;
+    Partial<Pick<ServerDeps, "removals" | "assistants" | "schemas" | "threadSearch">>;
   /** Those of another server. */
   runs?: StillRuns;
 }
@@ -272,6 +276,7 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     redis,
     runs,
     threads,
+    threadSearch: { find: nowhere, count: nowhere },
     removals: { deleteThread: async (threadId) => threads.records.delete(threadId), deleteRun: async () => false },
     assistants: memoryAssistants(["echo", "writer"]),
     schemas: { of: async () => undefined },

@@ -1,6 +1,7 @@
 /** What the index of threads should hold, told from the threads themselves. */
-import type { Redis } from "ioredis";
+
 import { termOf } from "../../app/data/threads/terms.js";
+import type { Redis } from "../../app/redis/connect.js";
 import { PARTITIONS } from "../../app/redis/partitions.js";
 
 type Fields = Record<string, string>;
@@ -43,7 +44,7 @@ export async function threadIndexes(admin: Redis): Promise<{ held: ThreadIndex[]
     const indexed = `${tag}threads:indexed`;
     for (const name of await admin.keys(`${tag}threads:*`)) {
       if (name === indexed) continue;
-      const flat = await admin.zrange(name, 0, -1, "WITHSCORES");
+      const flat = await admin.zrange(name, "0", "-1", "WITHSCORES");
       const pairs = flat.flatMap((member, at) => (at % 2 ? [] : [[member, Number(flat[at + 1])] as const]));
       index[name.slice(`${tag}threads:`.length)] = Object.fromEntries(pairs);
     }

@@ -37,12 +37,15 @@ end
 local function terms_of(metadata)
   local of_run, others, keys = {}, {}, 0
   for name, value in pairs(decoded(metadata)) do
-    local list = (name == 'graph_id' or name == 'assistant_id') and of_run or others
-    list[#list + 1] = term(name, value)
-    keys = keys + 1
+    local word = term(name, value)
+    if name == 'graph_id' or name == 'assistant_id' then
+      of_run[#of_run + 1] = word
+    else
+      others[#others + 1] = word
+      keys = keys + 1
+    end
   end
-  if keys > MOST_METADATA_KEYS then return {}, {} end
-  return of_run, others
+  return of_run, keys > MOST_METADATA_KEYS and {} or others
 end
 
 local function leave_index(thread, status, terms)
