@@ -91,7 +91,7 @@ export const AssistantShape = z
 
 export const TtlStrategy = z.enum(["delete", "keep_latest"]);
 
-const MOST_TTL_MINUTES = 10 * 365 * 24 * 60;
+export const MOST_TTL_MINUTES = 10 * 365 * 24 * 60;
 
 export const TtlMinutes = z.number().gt(0, "must be more than 0").max(MOST_TTL_MINUTES);
 

@@ -4,14 +4,16 @@ import type { ThreadChange, ThreadRecord, Threads } from "../data/threads.js";
 import { notFound } from "./errors.js";
 import { type FreshDeps, freshThread } from "./freshThread.js";
 import { type Resource, reply } from "./resource.js";
-import { Id, Metadata, optional, ThreadShape, Ttl, TtlMinutes, toThreadShape } from "./shapes.js";
+import { Id, Metadata, MOST_TTL_MINUTES, optional, ThreadShape, Ttl, TtlMinutes, toThreadShape } from "./shapes.js";
 
 const ThreadPath = z.object({ thread_id: Id });
+
+const TTL_SENTENCE = `must be minutes, more than 0 and at most ${MOST_TTL_MINUTES}, or {ttl: minutes, strategy: delete or keep_latest}`;
 
 const ThreadPatch = z
   .object({
     metadata: optional(Metadata).describe("put over what is there, key by key"),
-    ttl: optional(z.union([Ttl, TtlMinutes.transform((ttl) => Ttl.parse({ ttl }))])),
+    ttl: optional(z.union([Ttl, TtlMinutes.transform((ttl) => Ttl.parse({ ttl }))], TTL_SENTENCE)),
   })
   .meta({ id: "ThreadPatch" });
 
