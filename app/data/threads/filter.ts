@@ -67,22 +67,22 @@ export function contains(held: unknown, wanted: unknown): boolean {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Places of threads in an order, as the index has them; among equal ones the id decides. */
-export function compareThreads({ sortBy, sortOrder }: ThreadPage): (a: ThreadRecord, b: ThreadRecord) => number {
-  const statuses: ThreadStatus[] = ["busy", "error", "idle", "interrupted"];
-  const places: Record<ThreadPage["sortBy"], (thread: ThreadRecord) => number[]> = {
-    thread_id: () => [],
-    status: ({ status, updatedAt }) => [statuses.indexOf(status), updatedAt.getTime()],
-    created_at: ({ createdAt }) => [createdAt.getTime()],
-    updated_at: ({ updatedAt }) => [updatedAt.getTime()],
-    state_updated_at: ({ stateUpdatedAt, createdAt }) => [(stateUpdatedAt ?? createdAt).getTime()],
-  };
+const STATUSES: readonly ThreadStatus[] = ["busy", "error", "idle", "interrupted"];
+
+/** As the index has them: in each order among equal ones the id decides, among those of a status first the last change. */
+export function compareThreads({ sortBy, sortOrder }: Pick<ThreadPage, "sortBy" | "sortOrder">) {
   const sign = sortOrder === "asc" ? 1 : -1;
-  return (a, b) => {
-    const place = places[sortBy](b);
-    const difference = places[sortBy](a)
-      .map((value, at) => value - (place[at] ?? 0))
-      .find((each) => each !== 0);
-    return sign * (difference ?? (a.threadId < b.threadId ? -1 : 1));
-  };
+  return (a: ThreadRecord, b: ThreadRecord): number =>
+    sign * (differenceBy[sortBy](a, b) || (a.threadId < b.threadId ? -1 : 1));
 }
+
+type Difference = (a: ThreadRecord, b: ThreadRecord) => number;
+const byUpdate: Difference = (a, b) => a.updatedAt.getTime() - b.updatedAt.getTime();
+const stateTime = ({ stateUpdatedAt, createdAt }: ThreadRecord) => (stateUpdatedAt ?? createdAt).getTime();
+const differenceBy: Record<ThreadPage["sortBy"], Difference> = {
+  thread_id: () => 0,
+  status: (a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status) || byUpdate(a, b),
+  created_at: (a, b) => a.createdAt.getTime() - b.createdAt.getTime(),
+  updated_at: byUpdate,
+  state_updated_at: (a, b) => stateTime(a) - stateTime(b),
+};

@@ -60,6 +60,7 @@ export class ThreadSearch {
     }
     if (isIndexed(filter)) {
       const { total, heads } = await this.#heads(filter, page, end);
+      if (offset >= total) return { threads: [], total, more: false };
       const ids: string[] = [];
       let at = 0;
       for await (const { threadId } of heads) {
