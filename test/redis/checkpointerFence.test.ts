@@ -5,7 +5,7 @@ import {
   type Checkpointer,
   createCheckpointer,
   FencedError,
-  whileIdle,
+  whileUnchanged,
   writtenBy,
 } from "../../app/data/checkpoints/checkpointer.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
@@ -111,15 +111,23 @@ describe("an attempt", () => {
 });
 
 describe("a state update", () => {
-  test("that needs an idle thread is refused while a run has the thread, or where there is no thread", async () => {
-    const update = at(threadId, { ...whileIdle });
-    await expect(put(update, "nowhere")).rejects.toMatchObject({ reason: "thread_missing" });
+  const version = async () => {
+    const thread = core.keys.of(threadId, "thread", threadId);
+    const [by, seq, changes] = await core.redis.hmget(thread, "created_by", "seq", "changes");
+    return `${by ?? ""}:${seq ?? ""}:${changes ?? "0"}`;
+  };
+  const update = async () => at(threadId, whileUnchanged(await version()));
+
+  test("is refused while a run has the thread, after one had it, and where there is no thread", async () => {
+    await expect(put(await update(), "nowhere")).rejects.toMatchObject({ reason: "thread_missing" });
     const run = await start();
-    await expect(put(update, "meanwhile")).rejects.toMatchObject({ reason: "thread_busy" });
-    const beside = at(threadId, { ...whileIdle, checkpoint_id: uuid() });
+    const before = await update();
+    await expect(put(before, "meanwhile")).rejects.toMatchObject({ reason: "thread_busy" });
+    const beside = { configurable: { ...before.configurable, checkpoint_id: uuid() } };
     await expect(saver.putWrites(beside, [["a", 1]], "task")).rejects.toMatchObject({ reason: "thread_busy" });
     await core.attempts.finish(run, success, 1, []);
-    const config = await put(update, "afterwards");
+    await expect(put(before, "of a state that is gone")).rejects.toThrow("changed meanwhile");
+    const config = await put(await update(), "afterwards");
     expect(await stateOf()).toBe("afterwards");
     await start();
     await expect(put(config, "with what the update returned")).rejects.toMatchObject({ reason: "thread_busy" });

@@ -23,33 +23,40 @@ export class FencedError extends Error {
 
 const OWNER = "__switchyard_owner";
 const ATTEMPT = "__switchyard_attempt";
-const IDLE = "__switchyard_idle";
+const VERSION = "__switchyard_version";
 
 /** For `config.configurable` of an attempt: its writes are stored under its name, and only while it owns the run. */
 export function writtenBy(run: Pick<ClaimedRun, "runId" | "owner" | "attempt">): Record<string, unknown> {
   return { run_id: run.runId, [OWNER]: run.owner, [ATTEMPT]: run.attempt };
 }
 
-/** For `config.configurable` of a state update: it is refused while the thread has an active run. */
-export const whileIdle: Readonly<Record<string, unknown>> = { [IDLE]: true };
+/**
+ * For `config.configurable` of a state update: it is refused once something has happened on the thread.
+ * @param version of the thread when its state was read; see `runs/lua/include/thread_version.lua`
+ */
+export function whileUnchanged(version: string): Record<string, unknown> {
+  return { [VERSION]: version };
+}
 
 export interface Writer {
   author: Author | undefined;
-  whileIdle: boolean;
+  /** The thread's, on which the write depends; undefined where it depends on none. */
+  version: string | undefined;
 }
 
 /** @throws when the configuration names an owner without its run and attempt: such a write could not be judged */
 export function writerOf(configurable: Record<string, unknown>): Writer {
   const { run_id: runId, [OWNER]: owner, [ATTEMPT]: attempt } = configurable;
-  if (owner === undefined) return { author: undefined, whileIdle: configurable[IDLE] === true };
+  const version = configurable[VERSION];
+  if (owner === undefined) return { author: undefined, version: typeof version === "string" ? version : undefined };
   if (typeof owner !== "string" || typeof runId !== "string" || typeof attempt !== "number")
     throw new TypeError(`a configuration with ${OWNER} needs run_id and ${ATTEMPT}`);
-  return { author: { runId, attempt, owner }, whileIdle: false };
+  return { author: { runId, attempt, owner }, version: undefined };
 }
 
 /** What of a configuration must stay in the ones derived from it: LangGraph writes on with those that `put` returns. */
 export function identityIn(configurable: Record<string, unknown>): Record<string, unknown> {
-  const kept = Object.entries(configurable).filter(([name]) => name === OWNER || name === ATTEMPT || name === IDLE);
+  const kept = Object.entries(configurable).filter(([name]) => name === OWNER || name === ATTEMPT || name === VERSION);
   if (kept.some(([name]) => name === OWNER)) kept.push(["run_id", configurable.run_id]);
   return Object.fromEntries(kept);
 }

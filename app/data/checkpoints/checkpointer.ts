@@ -11,7 +11,7 @@ import { CheckpointStore, type CheckpointStoreDeps } from "./store.js";
 import type { Ancestor, Place, StoredCheckpoint } from "./stored.js";
 import { changedSince, toHistory, toStep, toTuple, toWrites } from "./tuples.js";
 
-export { FencedError, whileIdle, writtenBy } from "./author.js";
+export { FencedError, whileUnchanged, writtenBy } from "./author.js";
 export type { NewestCheckpoint } from "./stored.js";
 
 /** What a saver takes from the copy of LangGraph whose graphs it serves. */
@@ -30,12 +30,14 @@ type PutWrites = Parameters<BaseCheckpointSaver["putWrites"]>;
 type History = Parameters<BaseCheckpointSaver["getDeltaChannelHistory"]>;
 
 /**
- * A saver. Its writes carry the identity that `writtenBy` or `whileIdle` put into `config.configurable`, and are refused
+ * A saver. Its writes carry the identity that `writtenBy` or `whileUnchanged` put into `config.configurable`, and are refused
  * with FencedError or RunRefused.
  */
 export function createCheckpointer(langgraph: LangGraphCopy, deps: CheckpointStoreDeps): Checkpointer {
-  const store = new CheckpointStore(deps);
+  return checkpointerOn(langgraph, new CheckpointStore(deps));
+}
 
+export function checkpointerOn(langgraph: LangGraphCopy, store: CheckpointStore): Checkpointer {
   class RedisCheckpointer extends langgraph.BaseCheckpointSaver implements Checkpointer {
     async getTuple({ configurable = {} }: Config): Promise<CheckpointTuple | undefined> {
       if (!configurable.thread_id) return undefined;

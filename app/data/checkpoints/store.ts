@@ -82,42 +82,20 @@ export class CheckpointStore {
 
   /**
    * @returns false when the parent doesn't hold an unchanged channel at its version: nothing was stored, send all values
-   * @throws FencedError; RunRefused (`thread_busy`, `thread_missing`) for a writer that needs an idle thread
+   * @throws FencedError; RunRefused (`thread_busy`, `thread_missing`) for a writer that depends on the thread's version
    */
   async put(step: Step, writer: Writer): Promise<boolean> {
-    const { threadId, ns, id, parentId = "", head, format, metadata, unchanged, changed } = step;
-    const parcel = new Parcel();
-    const answer = await this.#run(
-      writer.author ? scripts.putCheckpoint.ofRun : scripts.putCheckpoint.ofOthers,
-      threadId,
-      [
-        ...[threadId, ns, id, parentId, ...named(writer)],
-        ...[head, format, metadata.type, Buffer.from(metadata.bytes), unchanged.length, changed.length],
-        ...unchanged.flatMap(({ channel, version }) => [channel, version]),
-        ...changed.flatMap(({ channel, version, value }) => [channel, version, ...parcel.add(value)]),
-        ...parcel.blobs(),
-      ],
-    );
-    const isStored = accepted(text(answer), threadId) === "stored";
+    const { script, args } = putCall(step, writer);
+    const isStored = accepted(text(await this.#run(script, step.threadId, args)), step.threadId) === "stored";
     if (isStored && writer.author)
-      await this.#confirm?.(this.#key(threadId), { runId: writer.author.runId, what: "checkpoint" });
+      await this.#confirm?.(this.#key(step.threadId), { runId: writer.author.runId, what: "checkpoint" });
     return isStored;
   }
 
   /** Stores the writes of one task beside a checkpoint, which may come later. @throws as `put` */
-  async putWrites(
-    { threadId, ns }: Place,
-    checkpointId: string,
-    task: { id: string; path: string; writes: Pick<StoredWrite, "idx" | "channel" | "value">[] },
-    writer: Writer,
-  ): Promise<void> {
-    const parcel = new Parcel();
-    const answer = await this.#run(writer.author ? scripts.putWrites.ofRun : scripts.putWrites.ofOthers, threadId, [
-      ...[threadId, ns, checkpointId, ...named(writer), task.id, task.path, task.writes.length],
-      ...task.writes.flatMap(({ idx, channel, value }) => [idx, channel, ...parcel.add(value)]),
-      ...parcel.blobs(),
-    ]);
-    accepted(text(answer), threadId);
+  async putWrites(place: Place, checkpointId: string, task: TaskWrites, writer: Writer): Promise<void> {
+    const { script, args } = putWritesCall(place, checkpointId, task, writer);
+    accepted(text(await this.#run(script, place.threadId, args)), place.threadId);
   }
 
   /** One checkpoint; the newest without an id. */
@@ -219,14 +197,60 @@ export class CheckpointStore {
   }
 }
 
-/** run, owner, attempt, idle: how the scripts take a writer. */
-function named({ author, whileIdle }: Writer): ScriptArgument[] {
-  return [author?.runId ?? "", author?.owner ?? "", author?.attempt ?? "", whileIdle ? "1" : ""];
+/** What one task of a step wrote. */
+export interface TaskWrites {
+  id: string;
+  path: string;
+  writes: Pick<StoredWrite, "idx" | "channel" | "value">[];
+}
+
+/** A script, and its arguments after the history's name. */
+export interface ScriptCall {
+  script: Script;
+  args: ScriptArgument[];
+}
+
+export function putCall(step: Step, writer: Writer): ScriptCall {
+  const { threadId, ns, id, parentId = "", head, format, metadata, unchanged, changed } = step;
+  const parcel = new Parcel();
+  return {
+    script: writer.author ? scripts.putCheckpoint.ofRun : scripts.putCheckpoint.ofOthers,
+    args: [
+      ...[threadId, ns, id, parentId, ...named(writer)],
+      ...[head, format, metadata.type, Buffer.from(metadata.bytes), unchanged.length, changed.length],
+      ...unchanged.flatMap(({ channel, version }) => [channel, version]),
+      ...changed.flatMap(({ channel, version, value }) => [channel, version, ...parcel.add(value)]),
+      ...parcel.blobs(),
+    ],
+  };
+}
+
+export function putWritesCall(
+  { threadId, ns }: Place,
+  checkpointId: string,
+  { id, path, writes }: TaskWrites,
+  writer: Writer,
+): ScriptCall {
+  const parcel = new Parcel();
+  return {
+    script: writer.author ? scripts.putWrites.ofRun : scripts.putWrites.ofOthers,
+    args: [
+      ...[threadId, ns, checkpointId, ...named(writer), id, path, writes.length],
+      ...writes.flatMap(({ idx, channel, value }) => [idx, channel, ...parcel.add(value)]),
+      ...parcel.blobs(),
+    ],
+  };
+}
+
+/** run, owner, attempt, version: how the scripts take a writer. */
+function named({ author, version = "" }: Writer): ScriptArgument[] {
+  return [author?.runId ?? "", author?.owner ?? "", author?.attempt ?? "", version];
 }
 
 function accepted(answer: string, threadId: string): string {
   if (answer === "fenced") throw new FencedError(threadId);
   if (answer === "thread_busy") throw new RunRefused(answer, `thread ${threadId} has an active run`);
+  if (answer === "thread_changed") throw new RunRefused("thread_busy", `thread ${threadId} has changed meanwhile`);
   if (answer === "thread_missing") throw new RunRefused(answer, `thread ${threadId} does not exist`);
   return answer;
 }

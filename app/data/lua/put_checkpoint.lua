@@ -3,7 +3,7 @@
 
   KEYS  1 history  zset  its namespaces
   ARGV  1 history   2 thread   3 namespace   4 checkpoint   5 parent checkpoint or ''   (ids)
-        6 run, 7 owner, 8 attempt that writes, or '' each   9 `1`: only while the thread is idle
+        6 run, 7 owner, 8 attempt that writes, or '' each   9 version of the thread, or ''
        10 checkpoint  JSON without channel_values   11 its format `v`
        12 type and 13 bytes of the metadata
        14 number of unchanged channels   15 number of changed channels
@@ -12,7 +12,7 @@
          … digest, bytes of each blob
   Returns  'stored', also when it had been stored before
            | 'incomplete'  the parent doesn't hold an unchanged channel at that version; nothing was stored
-           | 'fenced' | 'thread_busy' | 'thread_missing'
+           | 'fenced' | 'thread_busy' | 'thread_changed' | 'thread_missing'
   Holds  I3 (nothing by an attempt after a later one was claimed), I12 (what is refused leaves nothing behind)
 ]]
 --- @include "keys"
@@ -20,8 +20,8 @@
 --- @include "refusal"
 --- @include "history"
 --- @include "trail"
-local history, thread, ns, id, parent, run, owner, attempt, idle = unpack(ARGV, 1, 9)
-local refused = refusal(thread, run, owner, idle)
+local history, thread, ns, id, parent, run, owner, attempt, version = unpack(ARGV, 1, 9)
+local refused = refusal(thread, run, owner, version)
 if refused then return refused end
 
 -- The values of unchanged channels are those of the parent: only their references are copied.

@@ -4,13 +4,13 @@
 
   KEYS  1 history  zset  its namespaces
   ARGV  1 history   2 thread   3 namespace   4 checkpoint   (ids)
-        5 run, 6 owner, 7 attempt that writes, or '' each   8 `1`: only while the thread is idle
+        5 run, 6 owner, 7 attempt that writes, or '' each   8 version of the thread, or ''
         9 task id   10 task path   11 number of writes
        12… idx, channel, type, digest, bytes of each write
          … digest, bytes of each blob
   An ordinary write (idx ≥ 0) is stored once: the first stays. One of LangGraph's own channels (idx < 0) replaces the
   earlier one; what another run had written there is kept, so that take_back can put it back.
-  Returns  'stored' | 'fenced' | 'thread_busy' | 'thread_missing'
+  Returns  'stored' | 'fenced' | 'thread_busy' | 'thread_changed' | 'thread_missing'
   Holds  I3, I12
 ]]
 --- @include "keys"
@@ -18,8 +18,8 @@
 --- @include "refusal"
 --- @include "history"
 --- @include "trail"
-local history, thread, ns, id, run, owner, attempt, idle, task, path = unpack(ARGV, 1, 10)
-local refused = refusal(thread, run, owner, idle)
+local history, thread, ns, id, run, owner, attempt, version, task, path = unpack(ARGV, 1, 10)
+local refused = refusal(thread, run, owner, version)
 if refused then return refused end
 
 local checkpoint = checkpoint_key(history, ns, id)

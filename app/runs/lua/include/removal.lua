@@ -17,6 +17,7 @@ local function begin_removal(thread, what)
   redis.call('ZADD', key('removals'), now, thread .. ':' .. what)
   redis.call('HSET', key('thread', thread), 'active', what, 'status', 'busy')
   thread_changed(thread)
+  redis.call('HINCRBY', key('thread', thread), 'changes', 1)
 end
 
 local function tell_owner(word, owner)

@@ -2,7 +2,7 @@
   terminal, `settled` the status it falls back to when none is open, `accepted` and `seq` count its runs and events.
   `stale` is there while `values` and `interrupts` lag behind the checkpoints, `ttl` (ms) and `ttl_strategy` where the
   thread is to expire, `pruned_at` once it was to keep its newest checkpoints alone; `created_by` names the call that
-  created it. What is being removed has the thread meanwhile; see removal.lua. ]]
+  created it, `changes` and `updated_by` are the state updates' (thread_version.lua, write_state.lua). What is being removed has the thread meanwhile; see removal.lua. ]]
 -- lifetime: `thread`, or `keep` or `delete` for the thread that a stateless run has of its own
 local function create_thread(thread_key, metadata, lifetime)
   redis.call('HSET', thread_key, 'created_at', now, 'lifetime', lifetime, 'updated_at', now, 'metadata', metadata, 'config', '{}',
