@@ -48,6 +48,12 @@ export interface GraphEvent {
   data: { input?: unknown; output?: unknown; chunk?: unknown };
 }
 
+/** What a node is said to have written; a Command is one of the graph's own copy of LangGraph. */
+export interface StateUpdate {
+  values: unknown;
+  asNode: string;
+}
+
 export interface Graph {
   /** What it was compiled from; the functional API has none. */
   readonly builder?: object;
@@ -67,6 +73,9 @@ export interface Graph {
     config: GraphConfig,
     options?: { limit?: number; before?: GraphConfig; filter?: Record<string, unknown> },
   ): AsyncIterable<StateSnapshot>;
+  /** @returns the configuration that names the new checkpoint @throws InvalidUpdateError, or what the graph's code throws */
+  updateState(config: GraphConfig, values: unknown, asNode?: string): Promise<GraphConfig>;
+  bulkUpdateState(config: GraphConfig, supersteps: { updates: StateUpdate[] }[]): Promise<GraphConfig>;
   /** For drawing; subgraphs are drawn within, as many levels as `xray` says. */
   getGraphAsync(config: GraphConfig & { xray: boolean | number }): Promise<{ toJSON(): unknown }>;
   /** `[namespace, subgraph]` each, such as `node` or, with `recurse`, `node|inner`. */

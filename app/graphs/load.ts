@@ -11,7 +11,7 @@ import { type Graph, type GraphConfig, isGraph } from "./graph.js";
 import { findLangGraph, loadRuntime, type Runtime } from "./runtime.js";
 
 export { type Graph, type GraphConfig, type StateSnapshot, withCheckpointer } from "./graph.js";
-export type { RunControl, Runtime } from "./runtime.js";
+export { type RunControl, type Runtime, toCommand } from "./runtime.js";
 
 export interface Graphs {
   /** In the order of langgraph.json. */

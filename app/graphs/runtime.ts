@@ -33,6 +33,25 @@ export interface Runtime {
   isDrained(error: unknown): boolean;
 }
 
+/** A command as the API takes it. */
+export interface CommandFields {
+  resume?: unknown;
+  update?: unknown;
+  goto?: Destination | Destination[];
+}
+
+/** Of a `goto`: a node, or a node with an input of its own. */
+type Destination = string | { node: string; input?: unknown };
+
+/** Made of the classes of the graph's own copy of LangGraph. */
+export function toCommand({ goto, ...others }: CommandFields, runtime: Pick<Runtime, "Command" | "Send">): Command {
+  const fields = others as ConstructorParameters<typeof Command>[0];
+  if (goto === undefined) return new runtime.Command(fields);
+  const all = Array.isArray(goto) ? goto : [goto];
+  const to = all.map((each) => (typeof each === "string" ? each : new runtime.Send(each.node, each.input)));
+  return new runtime.Command({ ...fields, goto: to });
+}
+
 /** `@langchain/langgraph/zod/schema`: JSON schemas of what a graph was made from. */
 export type Describe = Record<string, (graph: unknown) => unknown>;
 

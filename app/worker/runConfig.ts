@@ -1,21 +1,12 @@
 /** What `graph.stream` is given for a run: its input, and the configuration that carries the run's identity. */
 import { writtenBy } from "../data/checkpoints/checkpointer.js";
-import type { Runtime } from "../graphs/load.js";
+import { type Runtime, toCommand } from "../graphs/load.js";
 import type { ClaimedRun } from "../runs/types.js";
 
-/** The run's input, or its command, made of the classes of the project's own LangGraph. */
+/** The run's input, or its command. */
 export function graphInput(run: ClaimedRun, runtime: Runtime): unknown {
   const { command, input } = run.payload;
-  if (!command) return input ?? null;
-  const { goto, ...others } = command;
-  return new runtime.Command(goto === undefined ? others : { ...others, goto: destinations(goto, runtime) });
-}
-
-type Goto = NonNullable<NonNullable<ClaimedRun["payload"]["command"]>["goto"]>;
-
-function destinations(goto: Goto, runtime: Runtime): (string | InstanceType<Runtime["Send"]>)[] {
-  const all = Array.isArray(goto) ? goto : [goto];
-  return all.map((to) => (typeof to === "string" ? to : new runtime.Send(to.node, to.input)));
+  return command ? toCommand(command, runtime) : (input ?? null);
 }
 
 /**
