@@ -4,6 +4,7 @@ import { AssistantThreads } from "./data/assistants/threads.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
 import { checkModel } from "./data/model.js";
 import { Removals } from "./data/removal.js";
+import { StateDrafts } from "./data/stateDrafts.js";
 import { createGraphStore } from "./data/store/graphStore.js";
 import { ItemStore } from "./data/store/items.js";
 import { startStoreSweeper } from "./data/store/sweeper.js";
@@ -67,7 +68,9 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const threads = new Threads(redis, keys);
   const threadSearch = new ThreadSearch(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
+  const drafts = new StateDrafts({ redis, keys, langgraph: graphs.runtime, memory, confirm });
   const items = new ItemStore({ redis, keys, timeToLive: graphs.timeToLive });
+  const store = createGraphStore(graphs.runtime, items);
   const assistantThreads = new AssistantThreads({ redis, keys, runs, removals });
   const registering = { redis, subscriber, keys, threads: assistantThreads, sweepMs: settings.sweepMs };
   const registered = await registerAssistants(registering, systemAssistants(graphs));
@@ -75,7 +78,20 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);
   const storeSweeper = startStoreSweeper(items, log);
   const { assistants } = registered;
-  const served = { redis, runs, threads, threadSearch, removals, assistants, graphs, schemas, checkpointer, items };
+  const served = {
+    redis,
+    runs,
+    threads,
+    threadSearch,
+    removals,
+    assistants,
+    graphs,
+    schemas,
+    checkpointer,
+    drafts,
+    store,
+    items,
+  };
   const server = createServer({ settings, log, ...served });
   return {
     port: await server.listen(),

@@ -64,8 +64,9 @@ export class Threads {
   ) {}
 
   /** Creates a thread, or answers the one that has this id. @throws RunRefused `thread_deleting` */
-  async create({ threadId, metadata, ttl }: NewThread): Promise<{ thread: ThreadRecord; created: boolean }> {
-    const args = [threadId, JSON.stringify(metadata), ttl?.ms ?? "", ttl?.strategy ?? "", randomUUID()];
+  async create(thread: NewThread): Promise<{ thread: ThreadRecord; created: boolean }> {
+    const { threadId } = thread;
+    const args = createArguments(thread, randomUUID());
     const answer = await scripts.createThread.run(this.redis, this.#key(threadId), ...args);
     const [created, ...pairs] = answer as [number, ...string[]];
     if (created < 0)
@@ -103,6 +104,11 @@ export class Threads {
   #key(threadId: string): string {
     return this.keys.of(threadId, "thread", threadId);
   }
+}
+
+/** As `create_thread` takes it. @param nonce of the call */
+export function createArguments({ threadId, metadata, ttl }: NewThread, nonce: string): (string | number)[] {
+  return [threadId, JSON.stringify(metadata), ttl?.ms ?? "", ttl?.strategy ?? "", nonce];
 }
 
 /** @param fields of its hash; `values` and `interrupts` may be left out where nobody asks for them */

@@ -23,7 +23,7 @@ const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
 const NodeNames = z.union([z.literal("*"), z.array(z.string())], 'must be "*" or a list of node names');
 const GotoTarget = z.union([z.string(), z.object({ node: z.string(), input: z.unknown().optional() })]);
 
-const Command = z
+export const Command = z
   .object({
     update: optional(z.unknown()),
     resume: optional(z.unknown()),

@@ -3,11 +3,12 @@
  * answer is decided here, in order: its headers, who may ask (CORS, then the key), the routes, and what becomes of errors.
  */
 import { OpenAPIRegistry } from "@asteasolutions/zod-to-openapi";
-import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph-checkpoint";
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import { createKeyCheck, presentedKey } from "../auth/apiKeys.js";
 import type { Removals } from "../data/removal.js";
+import type { StateDrafts } from "../data/stateDrafts.js";
 import type { ThreadSearch } from "../data/threads/search.js";
 import type { Threads } from "../data/threads.js";
 import type { Graphs } from "../graphs/load.js";
@@ -25,6 +26,7 @@ import { createResource } from "./resource.js";
 import { RunAnswers, type RunsCore } from "./runAnswers.js";
 import { runRoutes } from "./runs.js";
 import { statelessRunRoutes } from "./statelessRuns.js";
+import { StateUpdates, stateUpdateRoutes } from "./stateUpdates.js";
 import { type StoreItems, storeRoutes } from "./store.js";
 import { systemRoutes } from "./system.js";
 import { threadPatchRoutes } from "./threadPatch.js";
@@ -55,8 +57,11 @@ export interface ServerDeps {
   removals: Pick<Removals, "deleteThread" | "deleteRun">;
   assistants: AssistantsCore;
   schemas: Pick<SchemaSource, "of">;
-  graphs: Pick<Graphs, "has" | "get"> & { runtime: Pick<Graphs["runtime"], "version"> };
+  graphs: Pick<Graphs, "has" | "get"> & { runtime: Pick<Graphs["runtime"], "version" | "Command" | "Send"> };
   checkpointer: BaseCheckpointSaver;
+  drafts: Pick<StateDrafts, "open" | "openNew">;
+  /** For the code of graphs that runs here, where states are written. */
+  store?: BaseStore;
   items: StoreItems;
 }
 
@@ -85,7 +90,8 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
 
   const registry = new OpenAPIRegistry();
   const resource = createResource(app, registry, settings.maxBodyBytes);
-  const states = createThreadStates({ graphs, checkpointer });
+  const states = createThreadStates({ graphs, checkpointer, log });
+  const updates = new StateUpdates({ graphs, drafts: deps.drafts, store: deps.store, log });
   const currentValues = async (threadId: string) => {
     const thread = await threads.get(threadId);
     const newest = thread && (await states.newest(thread));
@@ -96,9 +102,10 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion: graphs.runtime.version });
   assistantRoutes(resource, assistants);
   assistantGraphRoutes(resource, { assistants, graphs, schemas: deps.schemas });
-  threadRoutes(resource, { threads, removals, states });
   threadSearchRoutes(resource, { search: deps.threadSearch, threads, states });
   threadPatchRoutes(resource, { threads, states });
+  threadRoutes(resource, { threads, removals, states, updates });
+  stateUpdateRoutes(resource, { threads, updates });
   runRoutes(resource, { runs, threads, removals, assistants, answers });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);

@@ -5,7 +5,10 @@ import { type Graph, type Graphs, type StateSnapshot, withCheckpointer } from ".
 import { toJson } from "../graphs/serialize.js";
 import { interruptsOf, threadStatusOf, toThreadState } from "../graphs/state.js";
 import { isAway } from "../redis/away.js";
+import { stackFrames } from "../telemetry/frames.js";
+import type { Log } from "../telemetry/log.js";
 import { HttpError, notFound } from "./errors.js";
+import { threadGraph } from "./threadGraphs.js";
 
 /** Which checkpoint; without an id the newest of its namespace. */
 export interface CheckpointChoice {
@@ -36,26 +39,19 @@ export interface ThreadStates {
 export interface StateDeps {
   graphs: Pick<Graphs, "has" | "get">;
   checkpointer: BaseCheckpointSaver;
+  log: Log;
 }
 
-export function createThreadStates({ graphs, checkpointer }: StateDeps): ThreadStates {
-  /** Undefined for a thread that no run has given a graph. */
-  const graphOf = async ({ threadId, metadata }: ThreadRecord): Promise<Graph | undefined> => {
-    const id = metadata.graph_id;
-    if (typeof id !== "string") return undefined;
-    if (!graphs.has(id)) throw new HttpError(404, `graph ${id}, of thread ${threadId}, is not in langgraph.json`);
-    const config = { configurable: { thread_id: threadId, graph_id: id } };
-    const graph = await graphs.get(id, config).catch((cause: unknown) => {
-      throw new HttpError(500, `graph ${id} could not be made: its factory failed`, {}, cause);
-    });
-    return withCheckpointer(graph, checkpointer);
+export function createThreadStates({ graphs, checkpointer, log }: StateDeps): ThreadStates {
+  const graphOf = async (thread: ThreadRecord): Promise<Graph | undefined> => {
+    const graph = await threadGraph(graphs, thread);
+    return graph && withCheckpointer(graph, checkpointer);
   };
 
   return {
     async state(thread, wanted, options) {
       const graph = await graphOf(thread);
-      const config = configOf(thread, wanted);
-      const snapshot = (await graph?.getState(config, options)) ?? NO_STATE;
+      const snapshot = (await graph?.getState(configOf(thread, wanted), options).catch(refuseUnknown)) ?? NO_STATE;
       if (wanted.checkpoint_id !== undefined && snapshot.createdAt === undefined)
         throw notFound(`checkpoint ${wanted.checkpoint_id} of thread ${thread.threadId}`);
       return toJson(toThreadState(snapshot));
@@ -78,12 +74,13 @@ export function createThreadStates({ graphs, checkpointer }: StateDeps): ThreadS
     async newest(thread) {
       try {
         const snapshot = await (await graphOf(thread))?.getState(configOf(thread, {}));
-        if (!snapshot) return undefined;
-        const valuesJson = snapshot.createdAt === undefined ? "null" : toJson(snapshot.values);
-        return { valuesJson, interruptsJson: toJson(interruptsOf(snapshot)), status: threadStatusOf(snapshot) };
+        return snapshot && toldBy(snapshot);
       } catch (error) {
         // The thread is shown all the same; a server that has its graph will read it.
         if (isAway(error)) throw error;
+        const { threadId } = thread;
+        const reason = error instanceof Error ? error.name : typeof error;
+        log.warn({ event: "state_unreadable", threadId, reason, frames: stackFrames(error) }, "a state can't be read");
         return undefined;
       }
     },
@@ -92,7 +89,23 @@ export function createThreadStates({ graphs, checkpointer }: StateDeps): ThreadS
 
 const NO_STATE: StateSnapshot = { values: {}, next: [], tasks: [], config: {} };
 
-function configOf({ threadId }: ThreadRecord, { checkpoint_ns = "", checkpoint_id, checkpoint_map }: CheckpointChoice) {
+/** What a thread whose newest state this is shows. */
+export function toldBy(snapshot: StateSnapshot): ThreadState {
+  const valuesJson = snapshot.createdAt === undefined ? "null" : toJson(snapshot.values);
+  return { valuesJson, interruptsJson: toJson(interruptsOf(snapshot)), status: threadStatusOf(snapshot) };
+}
+
+/** LangGraph says so of a namespace that leads to none of the graph's subgraphs. @throws HttpError 404 for it */
+export function refuseUnknown(error: unknown): never {
+  if (error instanceof Error && /^Subgraph ".*" not found$/.test(error.message))
+    throw new HttpError(404, `the graph has no subgraph at this checkpoint_ns: ${error.message}`);
+  throw error;
+}
+
+export function configOf(
+  { threadId }: Pick<ThreadRecord, "threadId">,
+  { checkpoint_ns = "", checkpoint_id, checkpoint_map }: CheckpointChoice,
+) {
   return {
     configurable: {
       thread_id: threadId,

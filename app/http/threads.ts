@@ -13,7 +13,6 @@ import {
   Id,
   JsonObject,
   Metadata,
-  notYet,
   optional,
   QueryFlag,
   queryCount,
@@ -23,6 +22,7 @@ import {
   toThreadShape,
   toTtlShape,
 } from "./shapes.js";
+import { type StateUpdates, Supersteps } from "./stateUpdates.js";
 import type { ThreadStates } from "./threadStates.js";
 
 const ThreadPath = z.object({ thread_id: Id });
@@ -46,7 +46,7 @@ const ThreadCreate = z
     metadata: optional(Metadata),
     if_exists: optional(z.enum(["raise", "do_nothing"])),
     ttl: optional(Ttl),
-    supersteps: notYet,
+    supersteps: optional(Supersteps),
   })
   .meta({ id: "ThreadCreate" });
 
@@ -54,9 +54,10 @@ export interface ThreadsDeps {
   threads: Pick<Threads, "create" | "get" | "refresh">;
   removals: Pick<Removals, "deleteThread">;
   states: ThreadStates;
+  updates: StateUpdates;
 }
 
-export function threadRoutes(resource: Resource, { threads, removals, states }: ThreadsDeps): void {
+export function threadRoutes(resource: Resource, { threads, removals, states, updates }: ThreadsDeps): void {
   const find = async (threadId: string): Promise<ThreadRecord> => {
     const thread = await threads.get(threadId);
     if (!thread) throw notFound(`thread ${threadId}`);
@@ -72,12 +73,18 @@ export function threadRoutes(resource: Resource, { threads, removals, states }: 
       body: ThreadCreate,
       answers: {
         200: { description: "the thread", json: ThreadShape },
+        400: "supersteps are given, and no graph",
+        404: "the graph of the supersteps does not exist",
         409: "a thread has this id, or one that has it is being deleted",
       },
     },
     async ({ body }) => {
       const threadId = body.thread_id ?? v7();
-      const { thread, created } = await threads.create({ threadId, metadata: body.metadata ?? {}, ttl: body.ttl });
+      const given = { threadId, metadata: body.metadata ?? {}, ttl: body.ttl };
+      if (body.supersteps?.length && !(await threads.get(threadId)) && (await updates.create(given, body.supersteps)))
+        return reply(toThreadShape(await find(threadId)));
+      // Of a thread that exists nothing is changed, supersteps or not.
+      const { thread, created } = await threads.create(given);
       if (!created && body.if_exists !== "do_nothing")
         throw new HttpError(409, `thread ${threadId} exists; send if_exists: "do_nothing" to get it`);
       return reply(toThreadShape(created ? thread : await fresh(thread)));

@@ -34,4 +34,5 @@ export const scripts = {
   findThreads: loadScript(folder, "find_threads"),
   indexThreads: loadScript(folder, "index_threads"),
   indexLeftovers: loadScript(folder, "index_leftovers"),
+  writeState: loadScript(folder, "write_state"),
 };

@@ -1,5 +1,5 @@
 /** A server with a coordination core in memory, whose runs do what the test says. */
-import { MemorySaver } from "@langchain/langgraph";
+import { Command, MemorySaver, Send } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { systemBody } from "../../app/data/assistants/register.js";
 import { type Assistant, AssistantRefused } from "../../app/data/assistants.js";
@@ -216,6 +216,13 @@ const noItems: ServerDeps["items"] = {
   ...{ put: nowhere, get: nowhere, delete: nowhere, search: nowhere, namespaces: nowhere },
 };
 
+const noDrafts: ServerDeps["drafts"] = {
+  open: nowhere,
+  openNew() {
+    throw new Error("there is no Redis for drafts");
+  },
+};
+
 /** The assistants that graphs bring, where nobody makes others. */
 export function memoryAssistants(graphIds: string[]): ServerDeps["assistants"] {
   const none = async () => {
@@ -261,7 +268,7 @@ export interface StartOptions {
   log?: Log;
   /** The real one, instead of runs that stand still. */
   core?: Pick<ServerDeps, "runs" | "threads" | "redis"> &
-    Partial<Pick<ServerDeps, "removals" | "assistants" | "schemas" | "threadSearch">>;
+    Partial<Pick<ServerDeps, "removals" | "assistants" | "schemas" | "drafts" | "threadSearch">>;
   /** Those of another server. */
   runs?: StillRuns;
 }
@@ -288,9 +295,10 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
         if (!graph) throw new Error(`no graph ${id}`);
         return graph;
       },
-      runtime: { version: "1.7.3" },
+      runtime: { version: "1.7.3", Command, Send },
     },
     checkpointer,
+    drafts: options.core?.drafts ?? noDrafts,
     items: options.items ?? noItems,
   });
   const port = await server.listen();

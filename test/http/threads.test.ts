@@ -71,7 +71,7 @@ describe("threads", () => {
       { ttl: { strategy: "archive", ttl: 5 } },
       /^body\.ttl\.strategy: must be one of delete, keep/,
     ],
-    ["supersteps", { supersteps: [{ updates: [] }] }, /^body\.supersteps: is not supported/],
+    ["supersteps of nothing", { supersteps: [{ updates: [] }] }, /^body\.supersteps\.0\.updates: must not be empty/],
     ["metadata that is none", { metadata: "red" }, /^body\.metadata: must be an object/],
   ])("are refused with %s", async (_name, body, detail) => {
     const response = await post(`${at.url}/threads`, body);
