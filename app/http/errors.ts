@@ -57,13 +57,12 @@ export function answerErrors(log: Log): ErrorRequestHandler {
     const refusal = toHttpError(error);
     if (!refusal || refusal.status >= 500) {
       // Neither body nor query: they are the client's, and stay out of the logs.
-      const entry = {
-        requestId: requestIdOf(response),
-        method: request.method,
-        stack: stackOf(refusal?.cause ?? error),
-      };
-      if (refusal?.status === 503) log.warn(entry, refusal.message);
-      else log.error(entry, "request failed");
+      const entry = { requestId: requestIdOf(response), method: request.method };
+      // What a handler said of its own accord has no cause, and nobody has to look for one.
+      const told = error instanceof HttpError && error.cause === undefined;
+      const stack = told ? {} : { stack: stackOf(refusal?.cause ?? error) };
+      if (refusal && (told || refusal.status === 503)) log.warn({ ...entry, ...stack }, refusal.message);
+      else log.error({ ...entry, ...stack }, "request failed");
     }
     if (response.headersSent) {
       response.destroy();

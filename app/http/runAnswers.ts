@@ -17,7 +17,7 @@ import { frame, joinsFrom, SSE_BEFORE_FIRST, SSE_HEADERS, SSE_HEARTBEAT, type Wa
 /** What this server asks of the coordination core. */
 export type RunsCore = Pick<
   Runs,
-  "enqueue" | "get" | "list" | "cancel" | "cancelThese" | "cancelAll" | "removed" | "follow"
+  "enqueue" | "get" | "hasLeftEvents" | "list" | "cancel" | "cancelThese" | "cancelAll" | "removed" | "follow"
 >;
 
 export type RunId = Pick<NewRun, "threadId" | "runId">;
@@ -117,8 +117,10 @@ export class RunAnswers {
    */
   async #find({ threadId, runId }: RunId): Promise<Run | undefined> {
     const run = await this.deps.runs.get(threadId, runId);
-    if (!run && threadId !== runId) throw notFound(`run ${runId} of thread ${threadId}`);
-    return run;
+    if (run) return run;
+    if (threadId !== runId) throw notFound(`run ${runId} of thread ${threadId}`);
+    if (!(await this.deps.runs.hasLeftEvents(runId))) throw notFound(`run ${runId}`);
+    return undefined;
   }
 
   /**

@@ -4,18 +4,22 @@ import { z } from "zod";
 import type { Assistant } from "../data/assistants.js";
 import type { Lifetime, NewRun, RunPayload } from "../runs/types.js";
 import { requestHash } from "./body.js";
+import { HttpError } from "./errors.js";
 import {
   Checkpoint,
   CheckpointId,
+  type CheckpointName,
   count,
   Id,
   JsonObject,
   Metadata,
   MultitaskStrategy,
+  namedCheckpoint,
   notYet,
   optional,
   STREAM_MODES,
   StreamMode,
+  withoutUndefined,
 } from "./shapes.js";
 
 const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
@@ -57,10 +61,18 @@ const RunFields = z.object({
   stream_subgraphs: optional(z.boolean()),
   stream_resumable: optional(z.boolean()),
   after_seconds: optional(z.number().min(0).max(TEN_YEARS_SECONDS)),
-  durability: optional(z.enum(["sync", "async", "exit"])),
+  durability: optional(z.enum(["sync", "async", "exit"])).describe(
+    "when checkpoints are stored: before the next step, beside it (`async`, the default), or only at the end",
+  ),
+  checkpoint_during: optional(z.boolean()).meta({
+    deprecated: true,
+    description: "`true` is durability `async`, `false` is `exit`, where `durability` is not given",
+  }),
+  strict_resume: optional(z.boolean()).describe("an answer to an interrupt that does not wait fails the run"),
   on_disconnect: optional(z.enum(["continue", "cancel"])),
   webhook: notYet,
-  feedback_keys: notYet,
+  feedback_keys: optional(z.array(z.string())).describe("of LangSmith; without effect"),
+  langsmith_tracer: optional(JsonObject).describe("of LangSmith; without effect"),
 });
 
 export const ThreadRunBody = RunFields.extend({
@@ -90,6 +102,18 @@ export const CreateHeaders = z.object({
 });
 
 type RunRequest = z.output<typeof RunFields> & Partial<z.output<typeof ThreadRunBody>>;
+
+/** The checkpoint that a run is to begin from, where it is another than the newest. @throws HttpError 422 */
+export function beginsFrom(
+  body: z.output<typeof ThreadRunBody>,
+): (CheckpointName & { checkpoint_id: string }) | undefined {
+  const { checkpoint_id: given, checkpoint_ns: ns } = body.config?.configurable ?? {};
+  const named = namedCheckpoint(body) ?? {};
+  const id = CheckpointId.optional().safeParse(named.checkpoint_id ?? given ?? undefined);
+  if (!id.success) throw new HttpError(422, `body.config.configurable.checkpoint_id: ${id.error.issues[0]?.message}`);
+  if (id.data === undefined) return undefined;
+  return { checkpoint_ns: typeof ns === "string" ? ns : "", ...named, checkpoint_id: id.data };
+}
 
 /** Where a run goes, and what tells one request from another. */
 export interface RunTarget {
@@ -126,7 +150,6 @@ export function toNewRun(request: RunRequest, assistant: Assistant, target: RunT
 }
 
 function toPayload(request: RunRequest, assistant: Assistant, ids: Record<string, string>): RunPayload {
-  const { checkpoint_id: checkpointId } = request;
   return withoutUndefined({
     input: request.input,
     command: request.command,
@@ -144,9 +167,14 @@ function toPayload(request: RunRequest, assistant: Assistant, ids: Record<string
     stream_resumable: request.stream_resumable,
     interrupt_before: request.interrupt_before,
     interrupt_after: request.interrupt_after,
-    durability: request.durability,
-    checkpoint: request.checkpoint ?? (checkpointId === undefined ? undefined : { checkpoint_id: checkpointId }),
+    durability: request.durability ?? durabilityOf(request.checkpoint_during),
+    strict_resume: request.strict_resume,
+    checkpoint: namedCheckpoint(request),
   });
+}
+
+function durabilityOf(checkpointDuring: boolean | undefined): RunPayload["durability"] {
+  return checkpointDuring === undefined ? undefined : checkpointDuring ? "async" : "exit";
 }
 
 /** Keys by which the worker, LangGraph and the auth layer speak to each other are not the caller's to set. */
@@ -157,7 +185,3 @@ function ofCaller(configurable: Record<string, unknown> = {}): Record<string, un
 }
 
 const isEmpty = (object: object) => Object.keys(object).length === 0;
-
-function withoutUndefined<T extends object>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
-}

@@ -6,9 +6,10 @@ import type { Threads } from "../data/threads.js";
 import { notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import type { RunAnswers, RunId, RunsCore } from "./runAnswers.js";
-import { CreateHeaders, type RunTarget, ThreadRunBody, toNewRun } from "./runRequest.js";
+import { beginsFrom, CreateHeaders, type RunTarget, ThreadRunBody, toNewRun } from "./runRequest.js";
 import { CancelAction, Id, optional, QueryFlag, queryCount, RunShape, RunStatus, toRunShape } from "./shapes.js";
-import { LastEventId, StreamModeFilter, wantsAll, wantsModes } from "./sse.js";
+import { LastEventId, namesIn, StreamModeFilter, wantsAll, wantsModes } from "./sse.js";
+import type { ThreadStates } from "./threadStates.js";
 
 const ThreadPath = z.object({ thread_id: Id });
 const RunPath = ThreadPath.extend({ run_id: Id });
@@ -42,6 +43,16 @@ const CancelMany = z
   })
   .meta({ id: "RunsCancel", description: "Either `status`, or `thread_id` and `run_ids`." });
 
+const RUN_FIELDS = RunShape.keyof().options;
+
+/** Python's SDK repeats the name, JavaScript's sends a JSON list. */
+const RunFieldNames = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given) => [given].flat().flatMap(namesIn))
+  .pipe(z.array(z.enum(RUN_FIELDS)))
+  .optional()
+  .meta({ type: "array", items: { type: "string", enum: RUN_FIELDS } });
+
 /** What a join of a stream may say. */
 export const JoinQuery = z.object({
   stream_mode: StreamModeFilter.describe("only the events of these modes; may be repeated"),
@@ -60,11 +71,24 @@ export interface RunsDeps {
   removals: Pick<Removals, "deleteRun">;
   assistants: Pick<Assistants, "forRun">;
   answers: RunAnswers;
+  states: Pick<ThreadStates, "has">;
 }
 
-export function runRoutes(resource: Resource, { runs, threads, removals, assistants, answers }: RunsDeps): void {
-  const newRun = async (body: z.output<typeof ThreadRunBody>, to: Omit<RunTarget, "lifetime">) =>
-    toNewRun(body, await assistants.forRun(body.assistant_id), { ...to, lifetime: "thread" });
+export function runRoutes(
+  resource: Resource,
+  { runs, threads, removals, assistants, answers, states }: RunsDeps,
+): void {
+  const newRun = async (
+    body: z.output<typeof ThreadRunBody>,
+    to: Omit<RunTarget, "lifetime"> & { threadId: string },
+  ) => {
+    const assistant = await assistants.forRun(body.assistant_id);
+    const from = beginsFrom(body);
+    // A graph that is to begin from a checkpoint that is not there would begin from nothing.
+    if (from && !(await states.has(to.threadId, from)))
+      throw notFound(`checkpoint ${from.checkpoint_id} of thread ${to.threadId}`);
+    return toNewRun(body, assistant, { ...to, lifetime: "thread" });
+  };
 
   resource.post(
     "/threads/:thread_id/runs",
@@ -118,13 +142,15 @@ export function runRoutes(resource: Resource, { runs, threads, removals, assista
         limit: queryCount(1, 1_000).default(10),
         offset: queryCount(0, 1_000_000).default(0),
         status: RunStatus.optional(),
+        select: RunFieldNames.describe("only these fields; repeated, by commas, or a JSON list"),
       }),
-      answers: { 200: { description: "runs", json: z.array(RunShape) }, 404: "the thread does not exist" },
+      answers: { 200: { description: "runs", json: z.array(RunShape.partial()) }, 404: "the thread does not exist" },
     },
-    async ({ params, query: { limit, offset, status } }) => {
+    async ({ params, query: { limit, offset, status, select } }) => {
       const found = await runs.list(params.thread_id, { limit, offset, ...(status && { status }) });
       if (found.length === 0 && !(await threads.get(params.thread_id))) throw notFound(`thread ${params.thread_id}`);
-      return reply(found.map(toRunShape));
+      const shapes = found.map(toRunShape);
+      return reply(select ? shapes.map((run) => Object.fromEntries(select.map((name) => [name, run[name]]))) : shapes);
     },
   );
 
@@ -233,7 +259,7 @@ function destination(
   headers: z.output<typeof CreateHeaders>,
   rawBody: unknown,
   path: string,
-): Omit<RunTarget, "lifetime"> {
+): Omit<RunTarget, "lifetime"> & { threadId: string } {
   return { threadId: params.thread_id, idempotencyKey: headers["idempotency-key"], path, rawBody };
 }
 

@@ -24,6 +24,7 @@ import { OpenAnswers } from "./openAnswers.js";
 import { nameRequest } from "./requestId.js";
 import { createResource } from "./resource.js";
 import { RunAnswers, type RunsCore } from "./runAnswers.js";
+import { runBatchRoutes } from "./runBatch.js";
 import { runRoutes } from "./runs.js";
 import { statelessRunRoutes } from "./statelessRuns.js";
 import { StateUpdates, stateUpdateRoutes } from "./stateUpdates.js";
@@ -106,7 +107,8 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadPatchRoutes(resource, { threads, states });
   threadRoutes(resource, { threads, removals, states, updates });
   stateUpdateRoutes(resource, { threads, updates });
-  runRoutes(resource, { runs, threads, removals, assistants, answers });
+  runRoutes(resource, { runs, threads, removals, assistants, answers, states });
+  runBatchRoutes(resource, { assistants, runs, log });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
   resource.refuseOtherMethods();

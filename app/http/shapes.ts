@@ -34,6 +34,25 @@ export const Checkpoint = z.object({
   checkpoint_map: optional(JsonObject),
 });
 
+/** The checkpoint that a body names; `checkpoint_id` alone is the older way. */
+export function namedCheckpoint({ checkpoint, checkpoint_id }: NamesCheckpoint): CheckpointName | undefined {
+  const name: CheckpointName = withoutUndefined({
+    ...checkpoint,
+    checkpoint_id: checkpoint?.checkpoint_id ?? checkpoint_id,
+  });
+  return Object.keys(name).length === 0 ? undefined : name;
+}
+
+export type CheckpointName = {
+  checkpoint_id?: string | undefined;
+  checkpoint_ns?: string | undefined;
+  checkpoint_map?: Record<string, unknown> | undefined;
+};
+interface NamesCheckpoint {
+  checkpoint?: CheckpointName | undefined;
+  checkpoint_id?: string | undefined;
+}
+
 /** A flag in a query: SDKs send `0` and `1`, people `true` and `false`. */
 export const QueryFlag = z
   .enum(["0", "1", "true", "false"], "must be 0, 1, true or false")
@@ -205,4 +224,8 @@ export function toRunShape(run: Run): z.infer<typeof RunShape> {
 
 function toKwargs({ stream_subgraphs, stream_resumable, ...payload }: RunPayload): Record<string, unknown> {
   return { ...payload, subgraphs: stream_subgraphs ?? false, resumable: stream_resumable ?? false };
+}
+
+export function withoutUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }

@@ -66,13 +66,14 @@ type StreamModeName = (typeof STREAM_MODES)[number];
 /** The `stream_mode` of a query: repeated, separated by commas, or a JSON list. */
 export const StreamModeFilter = z
   .union([z.string(), z.array(z.string())])
-  .transform((given) => [given].flat().flatMap(splitModes))
+  .transform((given) => [given].flat().flatMap(namesIn))
   .pipe(z.array(StreamMode))
   .optional()
   .meta({ type: "array", items: { type: "string", enum: [...STREAM_MODES] } });
 
-function splitModes(text: string): unknown[] {
-  if (!text.startsWith("[")) return text.split(",").filter((mode) => mode !== "");
+/** The names in one value of a query: separated by commas, or a JSON list. */
+export function namesIn(text: string): unknown[] {
+  if (!text.startsWith("[")) return text.split(",").filter((name) => name !== "");
   try {
     return JSON.parse(text);
   } catch {

@@ -13,9 +13,9 @@ import type { Log } from "../telemetry/log.js";
 import { HttpError, notFound } from "./errors.js";
 import { type Resource, reply } from "./resource.js";
 import { Command } from "./runRequest.js";
-import { Checkpoint, CheckpointId, Id, JsonObject, optional } from "./shapes.js";
+import { Checkpoint, CheckpointId, type CheckpointName, Id, JsonObject, namedCheckpoint, optional } from "./shapes.js";
 import { threadGraph } from "./threadGraphs.js";
-import { type CheckpointChoice, configOf, refuseUnknown, toldBy } from "./threadStates.js";
+import { configOf, refuseUnknown, toldBy } from "./threadStates.js";
 
 const Values = z
   .union([JsonObject, z.array(z.unknown())], "must be an object, a list or null")
@@ -70,9 +70,9 @@ export class StateUpdates {
   /** @throws HttpError 400 without a graph, 404, 422 for what the graph refuses; RunRefused `thread_busy` */
   async update(
     thread: ThreadRecord,
-    { values, as_node: asNode, checkpoint, checkpoint_id }: z.output<typeof StateUpdate>,
+    { values, as_node: asNode, ...given }: z.output<typeof StateUpdate>,
   ): Promise<CheckpointRef> {
-    const wanted = { ...(checkpoint_id !== undefined && { checkpoint_id }), ...checkpoint };
+    const wanted = namedCheckpoint(given) ?? {};
     const shared = await this.#graphOf(thread);
     for (let tried = 0; tried < TRIES; tried++) {
       const draft = await this.deps.drafts.open(thread.threadId);
@@ -112,7 +112,7 @@ export class StateUpdates {
 
   async #configOf(
     thread: Pick<ThreadRecord, "threadId">,
-    wanted: CheckpointChoice,
+    wanted: CheckpointName,
     draft: StateDraft,
   ): Promise<GraphConfig> {
     const config = configOf(thread, wanted);

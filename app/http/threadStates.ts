@@ -8,28 +8,23 @@ import { isAway } from "../redis/away.js";
 import { stackFrames } from "../telemetry/frames.js";
 import type { Log } from "../telemetry/log.js";
 import { HttpError, notFound } from "./errors.js";
+import type { CheckpointName } from "./shapes.js";
 import { threadGraph } from "./threadGraphs.js";
-
-/** Which checkpoint; without an id the newest of its namespace. */
-export interface CheckpointChoice {
-  checkpoint_id?: string | undefined;
-  /** `""` is the root graph's. */
-  checkpoint_ns?: string | undefined;
-  checkpoint_map?: Record<string, unknown> | undefined;
-}
 
 export interface HistoryPage {
   limit: number;
   /** A checkpoint's id; older ones are answered. */
   before?: string | undefined;
   metadata?: Record<string, unknown> | undefined;
-  checkpoint?: CheckpointChoice | undefined;
+  checkpoint?: CheckpointName | undefined;
 }
 
 /** What thread routes and streams ask for, as JSON text. */
 export interface ThreadStates {
   /** @throws HttpError 404 when the wanted checkpoint does not exist */
-  state(thread: ThreadRecord, wanted: CheckpointChoice, options: { subgraphs: boolean }): Promise<string>;
+  state(thread: ThreadRecord, wanted: CheckpointName, options: { subgraphs: boolean }): Promise<string>;
+  /** Whether a checkpoint is there. */
+  has(threadId: string, wanted: CheckpointName): Promise<boolean>;
   /** Newest first. */
   history(thread: ThreadRecord, page: HistoryPage): Promise<string>;
   /** What the newest checkpoint tells; undefined where this server can't read it. */
@@ -56,6 +51,8 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
         throw notFound(`checkpoint ${wanted.checkpoint_id} of thread ${thread.threadId}`);
       return toJson(toThreadState(snapshot));
     },
+
+    has: async (threadId, wanted) => (await checkpointer.getTuple(configOf({ threadId }, wanted))) !== undefined,
 
     async history(thread, { limit, before, metadata, checkpoint = {} }) {
       const graph = await graphOf(thread);
@@ -104,7 +101,7 @@ export function refuseUnknown(error: unknown): never {
 
 export function configOf(
   { threadId }: Pick<ThreadRecord, "threadId">,
-  { checkpoint_ns = "", checkpoint_id, checkpoint_map }: CheckpointChoice,
+  { checkpoint_ns = "", checkpoint_id, checkpoint_map }: CheckpointName,
 ) {
   return {
     configurable: {

@@ -5,6 +5,7 @@ import { ALL_PARTITIONS, type Keys } from "../redis/partitions.js";
 import type { Confirm, Write } from "../redis/replication.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
+import { ENQUEUED } from "./events.js";
 import type { CurrentState, Follow, FollowFrom } from "./follow.js";
 import { Followers } from "./followers.js";
 import { scripts } from "./scripts.js";
@@ -137,6 +138,21 @@ export class Runs {
   async get(threadId: string, runId: string): Promise<Run | undefined> {
     const fields = await this.deps.commands.hgetall(this.deps.keys.of(threadId, "run", runId));
     return fields.thread_id === threadId ? toRun(runId, fields) : undefined;
+  }
+
+  /**
+   * Whether a stateless run that has no record any more has left its events. A run of another thread in its partition
+   * has events under the same key; its record, or else its first event, names that thread.
+   */
+  async hasLeftEvents(runId: string): Promise<boolean> {
+    const { commands, keys } = this.deps;
+    const [thread, first] = await Promise.all([
+      commands.hget(keys.of(runId, "run", runId), "thread_id"),
+      commands.xrange(keys.of(runId, "events", runId), ENQUEUED, ENQUEUED),
+    ]);
+    const fields = first[0]?.[1];
+    // The release before named no thread.
+    return fields !== undefined && (thread ?? runId) === runId && (fields[7] ?? runId) === runId;
   }
 
   /** A thread's runs, newest first. */

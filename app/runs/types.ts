@@ -66,6 +66,8 @@ export interface RunPayload {
   interrupt_before?: "*" | string[];
   interrupt_after?: "*" | string[];
   durability?: "sync" | "async" | "exit";
+  /** An answer to an interrupt that does not wait fails the run. */
+  strict_resume?: boolean;
   checkpoint?: { checkpoint_id?: string; checkpoint_ns?: string; [key: string]: unknown };
 }
 

@@ -14,7 +14,7 @@ export function graphInput(run: ClaimedRun, runtime: Runtime): unknown {
  * attempt that `configurable` holds, and is refused once another one owns the run.
  */
 export function runConfig(run: ClaimedRun) {
-  const { config = {}, checkpoint, context } = run.payload;
+  const { config = {}, checkpoint, context, strict_resume: strictResume } = run.payload;
   const { configurable = {}, recursion_limit: recursionLimit, max_concurrency: maxConcurrency, tags } = config;
   const identity = {
     run_id: run.runId,
@@ -34,6 +34,8 @@ export function runConfig(run: ClaimedRun) {
       ...withoutInternals(configurable),
       ...withoutInternals(checkpoint ?? {}),
       ...identity,
+      // LangGraph's own name for it, where the project's version knows it.
+      ...(strictResume && { __pregel_strict_resume: true }),
       ...writtenBy(run),
     },
   };

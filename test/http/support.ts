@@ -58,6 +58,10 @@ export class StillRuns implements RunsCore {
     return run?.threadId === threadId ? run : undefined;
   }
 
+  async hasLeftEvents(runId: string): Promise<boolean> {
+    return this.#runs.has(runId);
+  }
+
   async list(threadId: string): Promise<Run[]> {
     return [...this.#runs.values()].map(({ run }) => run).filter((run) => run.threadId === threadId);
   }

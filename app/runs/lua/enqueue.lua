@@ -80,7 +80,7 @@ redis.call('HSET', KEYS[1], 'thread_id', thread, 'graph_id', graph, 'assistant_i
   'attempt', 0, 'failures', 0, 'owner', '', 'cancel', '', 'last', '0-1')
 redis.call('ZADD', key('runs', thread), now, place .. ':' .. run)
 forget_expired(thread)
-redis.call('XADD', events, '0-1', 'e', 'enqueued', 'n', 0, 'd', request_hash)
+redis.call('XADD', events, '0-1', 'e', 'enqueued', 'n', 0, 'd', request_hash, 't', thread)
 
 -- Where more are due than one call promotes, an earlier one of this thread may be among those.
 if due > now or due_in == 0 then redis.call('ZADD', key('delayed'), due, run)
