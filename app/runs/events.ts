@@ -10,6 +10,9 @@ export const END = "end";
 /** Who writes the end of a run that nobody holds. */
 const NO_OWNER = "-";
 
+/** Of a message that is about the thread alone. */
+export const NO_RUN = "-";
+
 /** What was published: the events between two ids of a run, or only those ids when they are too long to publish. */
 export interface EventMessage {
   runId: string;

@@ -1,5 +1,5 @@
 /**
- * Who follows runs in this process, over one subscriber, whatever the number of clients.
+ * Who follows runs and threads in this process, over one subscriber, whatever the number of clients.
  *
  * A lost message is noticed by the next one, but the last one of a run has none. Where the client tells of a reconnection
  * all follows read at once. Where nothing tells (a half-open socket, a slot that moved), a check each five seconds asks how
@@ -8,15 +8,18 @@
 import type { Redis } from "../redis/connect.js";
 import { type Keys, partitionOf } from "../redis/partitions.js";
 import { parseMessage } from "./events.js";
-import { type CurrentState, type Follow, type FollowFrom, RunFollow } from "./follow.js";
+import { type Follow, type FollowFrom, RunFollow } from "./follow.js";
+import type { CurrentState, Fed } from "./followLoop.js";
 import { StreamSource } from "./streamSource.js";
+import { ThreadFollow, type ThreadFollowFrom, type ThreadFollowing } from "./threadFollow.js";
+import { ThreadSource } from "./threadSource.js";
 
 const CHECK_MS = 5_000;
 
 interface Channel {
   partition: number;
   subscribed: Promise<unknown>;
-  follows: Set<RunFollow>;
+  follows: Set<Fed>;
 }
 
 export class Followers {
@@ -49,15 +52,27 @@ export class Followers {
 
   /** Resolves once subscribed. @throws RunRefused `run_missing` */
   async follow(threadId: string, runId: string, from: FollowFrom, currentState?: CurrentState): Promise<Follow> {
-    const name = this.keys.of(threadId, "follow", threadId);
     const source = new StreamSource(this.commands, this.keys, threadId, runId);
-    const follow: RunFollow = new RunFollow({
-      runId,
-      source,
-      currentState,
-      outageMs: this.outageMs,
-      onClosed: () => this.#leave(name, follow),
+    return await this.#begin(threadId, from, (onClosed) => {
+      return new RunFollow({ runId, source, currentState, outageMs: this.outageMs, onClosed });
     });
+  }
+
+  /** Every run of a thread. Resolves once subscribed. @throws RunRefused `thread_missing` */
+  async followThread(threadId: string, from: ThreadFollowFrom, currentState: CurrentState): Promise<ThreadFollowing> {
+    const source = new ThreadSource(this.commands, this.keys, threadId);
+    return await this.#begin(threadId, from, (onClosed) => {
+      return new ThreadFollow({ threadId, source, currentState, outageMs: this.outageMs, onClosed });
+    });
+  }
+
+  async #begin<From, F extends Fed & { begin(from: From): Promise<void>; close(): void }>(
+    threadId: string,
+    from: From,
+    make: (onClosed: () => void) => F,
+  ): Promise<F> {
+    const name = this.keys.of(threadId, "follow", threadId);
+    const follow: F = make(() => this.#leave(name, follow));
     const channel = this.#channels.get(name) ?? this.#open(name, threadId);
     channel.follows.add(follow);
     try {
@@ -80,7 +95,7 @@ export class Followers {
     return channel;
   }
 
-  #leave(name: string, follow: RunFollow): void {
+  #leave(name: string, follow: Fed): void {
     const channel = this.#channels.get(name);
     if (!channel?.follows.delete(follow) || channel.follows.size > 0) return;
     this.#channels.delete(name);
@@ -92,7 +107,7 @@ export class Followers {
     const channel = this.#channels.get(name);
     if (!channel) return;
     const message = parseMessage(text);
-    for (const follow of channel.follows) if (follow.runId === message.runId) follow.receive(message, text.length);
+    for (const follow of channel.follows) follow.receive(message, text.length);
   }
 
   /** After a reconnection, to the same Redis or to the one that took its place: what was published is in the streams. */
@@ -111,24 +126,22 @@ export class Followers {
     }
   }
 
-  /** Who has not had the last event of its run by now has missed a message. One pipeline for each partition. */
+  /** Who has not had the last event of its run or thread by now has missed a message. One pipeline for each partition. */
   async #check(): Promise<void> {
-    const partitions = new Map<number, RunFollow[]>();
+    const partitions = new Map<number, Fed[]>();
     for (const { partition, follows } of this.#channels.values())
       partitions.set(partition, [...(partitions.get(partition) ?? []), ...follows]);
     await Promise.all([...partitions.values()].map((follows) => this.#checkTogether(follows)));
   }
 
-  async #checkTogether(follows: RunFollow[]): Promise<void> {
+  async #checkTogether(follows: Fed[]): Promise<void> {
     const pipeline = this.commands.pipeline();
-    for (const { recordKey } of follows) pipeline.hmget(recordKey, "last", "owner");
-    const asked = follows.map(({ cursor }) => cursor);
+    for (const { checked } of follows) pipeline.hmget(checked.key, ...checked.fields);
+    const hear = follows.map((follow) => follow.ask());
     const answers = (await pipeline.exec()) ?? [];
-    for (const [at, follow] of follows.entries()) {
+    for (const [at, take] of hear.entries()) {
       const [error, fields] = answers[at] ?? [new Error("no answer from Redis")];
-      if (error) continue;
-      const [last = null, owner = null] = fields as (string | null)[];
-      follow.hear({ last, owner, asked: asked[at] ?? follow.cursor });
+      if (!error) take(fields as (string | null)[]);
     }
   }
 }

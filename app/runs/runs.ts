@@ -6,8 +6,9 @@ import type { Confirm, Write } from "../redis/replication.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
 import { ENQUEUED } from "./events.js";
-import type { CurrentState, Follow, FollowFrom } from "./follow.js";
+import type { Follow, FollowFrom } from "./follow.js";
 import { Followers } from "./followers.js";
+import type { CurrentState } from "./followLoop.js";
 import { scripts } from "./scripts.js";
 import {
   type CancelAction,
@@ -261,6 +262,9 @@ export class Runs {
   follow(threadId: string, runId: string, from: FollowFrom, currentState?: CurrentState): Promise<Follow> {
     return this.#followers.follow(threadId, runId, from, currentState);
   }
+
+  /** The same of all runs of a thread. @throws RunRefused `thread_missing` */
+  readonly followThread: Followers["followThread"] = (...args) => this.#followers.followThread(...args);
 
   /** Stops its timers; cancels that they stood for are left to the sweeps. */
   close(): void {

@@ -22,6 +22,7 @@ export const scripts = {
   overrule: loadScript(folder, "overrule"),
   heartbeat: loadScript(folder, "heartbeat"),
   sweep: loadScript(folder, "sweep"),
+  nextEvents: loadScript(folder, "next_events"),
   trimEvents: loadScript(folder, "trim_events"),
   listRuns: loadScript(folder, "list_runs"),
   listOpen: loadScript(folder, "list_open"),

@@ -14,6 +14,7 @@
 --- @include "base"
 --- @include "events"
 --- @include "queue"
+--- @include "order"
 local limit, owner, lease_ms, again = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 local claimed = { promote_due() }
 
@@ -45,6 +46,7 @@ for index = 5, #ARGV do
     redis.call('ZADD', KEYS[1], now + lease_ms, run)
     local announcement = '{"run_id":"' .. run .. '","attempt":' .. attempt .. '}'
     append_events(thread, run, nonce, last, { { attempt .. '-0', 'metadata', announcement } })
+    order_begin(thread, run)
     hand_out(run, nonce)
   end
   settle_tokens(graph)

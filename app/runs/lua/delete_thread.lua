@@ -69,5 +69,9 @@ for _, member in ipairs(members) do
   redis.call('ZREM', key('runs', thread), member)
 end
 if redis.call('EXISTS', key('runs', thread)) == 1 then answer[1] = 'more'
-else redis.call('UNLINK', key('waiting', thread)) end
+else
+  redis.call('UNLINK', key('waiting', thread), key('order', thread), key('states', thread))
+  -- Those who follow the thread look, and find it gone.
+  redis.call('SPUBLISH', key('follow', thread), '- - 0-0 0-0')
+end
 return answer

@@ -2,6 +2,7 @@
   Its last event, `end`, carries what wait and join answer, so a run that leaves no record still answers while its
   events are kept. ]]
 --- @include "settle"
+--- @include "order"
 local RECORD_MS = 7 * 24 * 3600 * 1000
 local RESUMABLE_EVENTS_MS = 3600 * 1000
 local EVENTS_MS = 5 * 60 * 1000
@@ -16,7 +17,8 @@ local function append_end(run, fields, events, outcome)
   local thread, _, last, owner, _, _, resumable = unpack(fields)
   local before = #events > 0 and events[#events][1] or last
   events[#events + 1] = { event_after(before, 1), 'end', outcome.answer, 's', outcome.status }
-  append_events(thread, run, owner == '' and '-' or owner, last, events)
+  local number = append_events(thread, run, owner == '' and '-' or owner, last, events)
+  order_end(thread, run, number)
   redis.call('PEXPIRE', key('events', run), resumable == '1' and RESUMABLE_EVENTS_MS or EVENTS_MS)
 end
 
@@ -28,7 +30,7 @@ local function end_run(run, fields, events, outcome)
   leave_queues(run, thread, graph, place)
 
   if lifetime == 'delete' then
-    redis.call('DEL', run_key, thread_key, key('runs', thread))
+    redis.call('DEL', run_key, thread_key, key('runs', thread), key('order', thread))
     return
   end
 

@@ -37,6 +37,7 @@ local function event_after(last, steps)
 end
 
 -- events: a list of {id, name, data, further fields of the stored entry…}, contiguous after the run's `last`
+-- Returns the number in the thread of the last of them.
 local function append_events(thread, run, owner, last, events)
   local stream = key('events', run)
   local numbered = redis.call('HINCRBY', key('thread', thread), 'seq', #events) - #events
@@ -57,6 +58,7 @@ local function append_events(thread, run, owner, last, events)
   local message = run .. ' ' .. owner .. ' ' .. last .. ' ' .. newest
   if bytes <= INLINE_BYTES then message = message .. '\n' .. table.concat(lines, '\n') end
   redis.call('SPUBLISH', key('follow', thread), message)
+  return numbered + #events
 end
 
 -- Events as a worker sends them, {name, data, name, data, …} numbered from `first`, less those already stored: a

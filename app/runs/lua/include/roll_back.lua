@@ -33,7 +33,7 @@ local function roll_back(run)
   settle_tokens(graph)
   redis.call('UNLINK', run_key)
   if lifetime == 'delete' then
-    redis.call('UNLINK', thread_key, key('runs', thread))
+    redis.call('UNLINK', thread_key, key('runs', thread), key('order', thread))
     return false
   end
 
