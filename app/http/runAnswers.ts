@@ -4,11 +4,13 @@
  */
 import type { Response } from "express";
 import { END } from "../runs/events.js";
-import type { CurrentState, Follow, FollowFrom } from "../runs/follow.js";
+import type { Follow, FollowFrom } from "../runs/follow.js";
+import type { CurrentState } from "../runs/followLoop.js";
 import type { Runs } from "../runs/runs.js";
 import { type NewRun, type Run, RunRefused } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
-import { databaseAway, HttpError, notFound } from "./errors.js";
+import { HttpError, notFound } from "./errors.js";
+import { followInTime, readInto } from "./following.js";
 import type { OpenAnswer, OpenAnswers } from "./openAnswers.js";
 import { type Reply, reply } from "./resource.js";
 import { toRunShape } from "./shapes.js";
@@ -17,13 +19,19 @@ import { frame, joinsFrom, SSE_BEFORE_FIRST, SSE_HEADERS, SSE_HEARTBEAT, type Wa
 /** What this server asks of the coordination core. */
 export type RunsCore = Pick<
   Runs,
-  "enqueue" | "get" | "hasLeftEvents" | "list" | "cancel" | "cancelThese" | "cancelAll" | "removed" | "follow"
+  | "enqueue"
+  | "get"
+  | "hasLeftEvents"
+  | "list"
+  | "cancel"
+  | "cancelThese"
+  | "cancelAll"
+  | "removed"
+  | "follow"
+  | "followThread"
 >;
 
 export type RunId = Pick<NewRun, "threadId" | "runId">;
-
-/** As long as any command of a request may take (`app/redis/connect.ts`). */
-const FOLLOW_WITHIN_MS = 2_000;
 
 /** White space before a JSON value is no part of it. */
 const WAIT_HEARTBEAT = "\n";
@@ -123,20 +131,9 @@ export class RunAnswers {
     return undefined;
   }
 
-  /**
-   * The subscriber's connection waits for Redis, however long it is away; a request doesn't.
-   * @throws HttpError 503
-   */
+  /** @throws HttpError 503 */
   async #follow({ threadId, runId }: RunId, from: FollowFrom, currentState?: CurrentState): Promise<Follow> {
-    const following = this.deps.runs.follow(threadId, runId, from, currentState);
-    let limit: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>((_resolve, reject) => {
-      limit = setTimeout(() => {
-        following.then((follow) => follow.close()).catch(() => {});
-        reject(databaseAway());
-      }, FOLLOW_WITHIN_MS);
-    });
-    return Promise.race([following, tooLate]).finally(() => clearTimeout(limit));
+    return await followInTime(this.deps.runs.follow(threadId, runId, from, currentState));
   }
 
   async #launch(run: NewRun, response: Response, currentState?: CurrentState): Promise<Follow> {
@@ -171,7 +168,7 @@ export class RunAnswers {
   }
 
   async #send(follow: Follow, answer: OpenAnswer, wanted: Wanted): Promise<void> {
-    await this.#read(follow, answer, async (events) => {
+    await readInto(answer, follow, this.deps.log, async (events) => {
       await answer.write(frame(events, wanted));
       if (events.at(-1)?.event === END) answer.end();
     });
@@ -184,23 +181,10 @@ export class RunAnswers {
       heartbeat: WAIT_HEARTBEAT,
       onClosed: (byClient) => this.#leave(run, follow, byClient && cancelOnDisconnect),
     });
-    await this.#read(follow, answer, async (events) => {
+    await readInto(answer, follow, this.deps.log, async (events) => {
       const last = events.at(-1);
       if (last?.event === END) answer.end(last.data);
     });
-  }
-
-  /** A follow that fails, when Redis goes away for long, cuts the answer: the client resumes when it is back. */
-  async #read(follow: Follow, answer: OpenAnswer, take: (events: RunEvents) => Promise<void>): Promise<void> {
-    try {
-      for await (const events of follow) {
-        await take(events);
-        if (answer.gone) return;
-      }
-    } catch (error) {
-      this.deps.log.warn({ reason: String(error) }, "an open answer was cut");
-      answer.destroy();
-    }
   }
 
   #leave({ threadId, runId }: RunId, follow: Follow, cancel: boolean): void {
@@ -212,8 +196,6 @@ export class RunAnswers {
     });
   }
 }
-
-type RunEvents = Follow extends AsyncIterable<infer Batch> ? Batch : never;
 
 const runPath = ({ threadId, runId }: RunId) => `/threads/${threadId}/runs/${runId}`;
 

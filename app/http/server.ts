@@ -33,6 +33,7 @@ import { systemRoutes } from "./system.js";
 import { threadPatchRoutes } from "./threadPatch.js";
 import { threadSearchRoutes } from "./threadSearch.js";
 import { createThreadStates } from "./threadStates.js";
+import { threadStreamRoutes } from "./threadStream.js";
 import { threadRoutes } from "./threads.js";
 
 export interface ServerDeps {
@@ -109,6 +110,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   stateUpdateRoutes(resource, { threads, updates });
   runRoutes(resource, { runs, threads, removals, assistants, answers, states });
   runBatchRoutes(resource, { assistants, runs, log });
+  threadStreamRoutes(resource, { runs, threads, states, currentValues, open, log });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
   resource.refuseOtherMethods();

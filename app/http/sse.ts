@@ -6,7 +6,7 @@ import { z } from "zod";
 import { END, ENQUEUED, isEventId } from "../runs/events.js";
 import type { FollowFrom } from "../runs/follow.js";
 import type { RunEvent } from "../runs/types.js";
-import { STREAM_MODES, StreamMode } from "./shapes.js";
+import { STREAM_MODES } from "./shapes.js";
 
 export const SSE_HEADERS = {
   "Content-Type": "text/event-stream",
@@ -24,7 +24,12 @@ export const SSE_HEARTBEAT = ": heartbeat\n";
  * Tells the client of a new run the id before its first event. A client that is cut while its run waits then resumes
  * from there; without an id it would join a run that is not resumable at its present, and miss what came meanwhile.
  */
-export const SSE_BEFORE_FIRST = `id: ${ENQUEUED}\n\n`;
+export const SSE_BEFORE_FIRST = idAlone(ENQUEUED);
+
+/** A place in a stream, without an event. */
+export function idAlone(id: string): string {
+  return `id: ${id}\n\n`;
+}
 
 /** Which events a client wants, by their names. */
 export type Wanted = (event: string) => boolean;
@@ -53,23 +58,31 @@ export function frame(events: readonly RunEvent[], wanted: Wanted): string {
   let text = "";
   for (const { id, event, data, resync } of events) {
     if (!resync && !wanted(event)) continue;
-    const place = id === "" ? "" : `id: ${oneLine(id)}\n`;
-    text += `event: ${oneLine(event)}\ndata: ${event === END ? "null" : data}\n${place}\n`;
+    text += frameOf(event, event === END ? "null" : data, id);
   }
   return text;
+}
+
+/** @param data JSON @param id none where it is empty */
+export function frameOf(event: string, data: string, id: string): string {
+  const place = id === "" ? "" : `id: ${oneLine(id)}\n`;
+  return `event: ${oneLine(event)}\ndata: ${data}\n${place}\n`;
 }
 
 const oneLine = (text: string) => text.replace(/[\r\n]/g, "");
 
 type StreamModeName = (typeof STREAM_MODES)[number];
 
-/** The `stream_mode` of a query: repeated, separated by commas, or a JSON list. */
-export const StreamModeFilter = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given) => [given].flat().flatMap(namesIn))
-  .pipe(z.array(StreamMode))
-  .optional()
-  .meta({ type: "array", items: { type: "string", enum: [...STREAM_MODES] } });
+/** The modes of a query: repeated, separated by commas, or a JSON list. */
+export const modeFilter = <const Mode extends string>(modes: readonly Mode[]) =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => [given].flat().flatMap(namesIn))
+    .pipe(z.array(z.enum(modes)))
+    .optional()
+    .meta({ type: "array", items: { type: "string", enum: [...modes] } });
+
+export const StreamModeFilter = modeFilter(STREAM_MODES);
 
 /** The names in one value of a query: separated by commas, or a JSON list. */
 export function namesIn(text: string): unknown[] {

@@ -101,6 +101,11 @@ export class StillRuns implements RunsCore {
     return follow;
   }
 
+  /** No test of these runs follows a thread. */
+  async followThread(threadId: string): Promise<never> {
+    throw new RunRefused("thread_missing", `thread ${threadId} does not exist`);
+  }
+
   /** The events of attempt 1 continue: `[name, data]` each. */
   emit(runId: string, ...pairs: [event: string, data: unknown][]): void {
     const known = this.#runs.get(runId);
