@@ -280,7 +280,7 @@ test("what is lost without a word is found within seconds: a last event, and tha
   const ended = await reader(other, "now");
   await core.subscriber.sunsubscribe(core.keys.of(one, "follow", one));
   await runOnce(one);
-  await core.redis.hset(threadKey(other), { created_at: 1 });
+  await core.redis.hset(threadKey(other), { created_at: "1" });
   await vi.waitFor(() => expect(live.ids()).toEqual([3, 4, 5]), { timeout: 10_000, interval: 50 });
   await ended.done;
   expect(ended.seen).toMatchObject([{ event: "end", runId: undefined }]);
