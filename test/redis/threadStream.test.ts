@@ -299,6 +299,6 @@ test("what finds the events goes with them: it holds no run without events, and 
   expect(await core.redis.pttl(order)).toBe(-1);
   await core.attempts.finish(owned, success, 1, []);
   expect(await core.redis.pttl(order)).toBeGreaterThan(3_500_000);
-  expect((await core.redis.zrange(order, 0, -1)).slice(-2)).toEqual([waiting.runId, owned.runId]);
+  expect((await core.redis.zrange(order, "0", "-1")).slice(-2)).toEqual([waiting.runId, owned.runId]);
   expect(await core.redis.zcard(order)).toBeLessThan(5);
 });
