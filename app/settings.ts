@@ -61,6 +61,13 @@ const Environment = z.object({
   SSE_HEARTBEAT_MS: count(100, 60_000).default(5_000),
   HTTP_KEEP_ALIVE_TIMEOUT_MS: count(1_000, 4_100_000).default(605_000),
   MAX_BODY_BYTES: count(1_024, 512 * 1024 * 1024).default(8 * 1024 * 1024),
+  MAX_JSON_DEPTH: count(10, 1_000).default(200),
+  MAX_JSON_VALUES: count(1_000, 100_000_000).default(1_000_000),
+  MAX_HEADER_BYTES: count(4_096, 1024 * 1024).default(16 * 1024),
+  MAX_URL_BYTES: count(512, 1024 * 1024).default(8 * 1024),
+  MAX_PAGE_SIZE: count(1, 1_000).default(1_000),
+  MAX_STREAMS_PER_CLIENT: count(1, 1_000_000).default(10_000),
+  MAX_OPEN_REQUESTS: count(10, 1_000_000).default(20_000),
   API_KEY_HASHES: list
     .pipe(z.array(z.string().regex(/^[0-9a-f]{64}$/i, "must be SHA-256 hashes in hex, separated by commas")))
     .default([]),
@@ -104,6 +111,8 @@ export function readSettings(environment: Record<string, string | undefined>) {
   const value = parsed.data;
   if (value.LEASE_MS <= 2 * value.HEARTBEAT_MS)
     throw new SettingsError("LEASE_MS must be more than twice HEARTBEAT_MS, so that one lost heartbeat loses no run");
+  if (value.MAX_URL_BYTES > value.MAX_HEADER_BYTES)
+    throw new SettingsError("MAX_URL_BYTES must be at most MAX_HEADER_BYTES, which counts the address as well");
 
   return {
     redis: {
@@ -133,7 +142,17 @@ export function readSettings(environment: Record<string, string | undefined>) {
     logErrorMessages: value.LOG_ERROR_MESSAGES,
     sseHeartbeatMs: value.SSE_HEARTBEAT_MS,
     httpKeepAliveTimeoutMs: value.HTTP_KEEP_ALIVE_TIMEOUT_MS,
-    maxBodyBytes: value.MAX_BODY_BYTES,
+    /** What a server takes from its clients. */
+    limits: {
+      maxBodyBytes: value.MAX_BODY_BYTES,
+      maxJsonDepth: value.MAX_JSON_DEPTH,
+      maxJsonValues: value.MAX_JSON_VALUES,
+      maxHeaderBytes: value.MAX_HEADER_BYTES,
+      maxUrlBytes: value.MAX_URL_BYTES,
+      maxPageSize: value.MAX_PAGE_SIZE,
+      maxStreamsPerClient: value.MAX_STREAMS_PER_CLIENT,
+      maxOpenRequests: value.MAX_OPEN_REQUESTS,
+    },
     apiKeyHashes: value.API_KEY_HASHES.map((hash) => hash.toLowerCase()),
     allowAnonymous: value.ALLOW_ANONYMOUS,
     corsAllowOrigins: value.CORS_ALLOW_ORIGINS,

@@ -83,21 +83,9 @@ function toHttpError(error: unknown): HttpError | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof MemoryFull)
     return new HttpError(503, error.message, { "Retry-After": String(error.retryAfterSeconds) });
-  if (isAway(error)) return databaseAway();
-  return fromBodyParser(error);
-}
-
-/** What Express and its body parser throw carries a status and, of the parser, a type. */
-function fromBodyParser(error: Error & { status?: unknown; type?: unknown; limit?: unknown }): HttpError | undefined {
-  const { status, type, limit } = error;
-  if (type === "entity.too.large") return new HttpError(413, `body: larger than the limit of ${limit} bytes`);
-  if (type === "encoding.unsupported") return new HttpError(415, "body: this content-encoding is not supported");
+  // What Express throws for a path.
   if (error instanceof URIError) return new HttpError(400, "path: wrong percent-encoding");
-  // The type tells that it is the parser's: an error of some library that a user's code called may have a status, too.
-  const ofParser = typeof type === "string" && /^(entity|encoding|charset|request|stream)\./.test(type);
-  return ofParser && typeof status === "number" && status < 500
-    ? new HttpError(status, `body: ${error.message}`)
-    : undefined;
+  return isAway(error) ? databaseAway() : undefined;
 }
 
 /** Where it was thrown, without the message, which may hold what the client sent. */

@@ -2,7 +2,7 @@
  * The sockets of a server: where it listens, how long it keeps connections, and how it leaves. Leaving is the hard part:
  * Node.js waits for every connection, also for those that will never bring a request.
  */
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { bindAddress } from "../auth/apiKeys.js";
@@ -11,7 +11,10 @@ import type { Log } from "../telemetry/log.js";
 import type { OpenAnswers } from "./openAnswers.js";
 
 export interface ListenerDeps {
-  settings: Pick<Settings, "port" | "apiKeyHashes" | "allowAnonymous" | "httpKeepAliveTimeoutMs" | "drainSeconds">;
+  settings: Pick<
+    Settings,
+    "port" | "apiKeyHashes" | "allowAnonymous" | "httpKeepAliveTimeoutMs" | "drainSeconds" | "limits"
+  >;
   log: Log;
 }
 
@@ -26,9 +29,12 @@ export interface Listener {
 }
 
 export function createListener(app: RequestListener, open: OpenAnswers, { settings, log }: ListenerDeps): Listener {
-  const server = createServer(app);
+  const { maxHeaderBytes, maxUrlBytes } = settings.limits;
+  // A request without a Host is refused by the app, in a sentence.
+  const server = createServer({ maxHeaderSize: maxHeaderBytes, requireHostHeader: false }, app);
   setTimeouts(server, settings.httpKeepAliveTimeoutMs);
-  server.on("clientError", refuseMalformed);
+  server.on("clientError", (error, socket) => refuseMalformed(error, socket, maxUrlBytes));
+  server.on("checkExpectation", refuseExpectation);
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => {
     sockets.add(socket);
@@ -75,16 +81,28 @@ function setTimeouts(server: Server, keepAliveTimeoutMs: number): void {
   server.requestTimeout = Math.max(server.headersTimeout, 300_000);
 }
 
-const malformed: Record<string, [status: string, detail: string]> = {
+const MALFORMED: Refused = ["400 Bad Request", "this is not HTTP"];
+const URL_TOO_LONG: Refused = ["414 URI Too Long", "the address is too long"];
+const malformed: Record<string, Refused> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "the headers are too large"],
   ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "the request did not arrive in time"],
 };
 
+type Refused = [status: string, detail: string];
+type ClientError = NodeJS.ErrnoException & { rawPacket?: Buffer };
+
 /** What is no HTTP reaches no route. The socket may be gone already. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+function refuseMalformed(error: ClientError, socket: Duplex, maxUrlBytes: number): void {
   if (!socket.writable) return;
-  const [status, detail] = malformed[error.code ?? ""] ?? ["400 Bad Request", "this is not HTTP"];
+  // The parser counts the first line as a header.
+  const isLongUrl = error.code === "HPE_HEADER_OVERFLOW" && (error.rawPacket?.indexOf("\r\n") ?? -1) > maxUrlBytes;
+  const [status, detail] = isLongUrl ? URL_TOO_LONG : (malformed[error.code ?? ""] ?? MALFORMED);
   const body = JSON.stringify({ detail });
   const headers = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close`;
   socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`);
+}
+
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(417, { "Content-Type": "application/json", Connection: "close" });
+  response.end(JSON.stringify({ detail: "header.expect: must be 100-continue" }));
 }

@@ -3,7 +3,16 @@ import { type OpenAPIRegistry, OpenApiGeneratorV31 } from "@asteasolutions/zod-t
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31["generateDocument"]>;
 
-export function openApiDocument(registry: OpenAPIRegistry, version: string): OpenApiDocument {
+const TAGS = [
+  { name: "assistants", description: "Graphs with defaults, in versions." },
+  { name: "threads", description: "What runs build on: states, and their history." },
+  { name: "runs", description: "Executions of an assistant, on a thread or without one." },
+  { name: "store", description: "Items that all graphs and clients share." },
+  { name: "system", description: "What the server is, and how it is." },
+];
+
+/** @param keyed whether a key is asked for */
+export function openApiDocument(registry: OpenAPIRegistry, version: string, keyed: boolean): OpenApiDocument {
   const { components, ...document } = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: "3.1.0",
     info: {
@@ -13,7 +22,8 @@ export function openApiDocument(registry: OpenAPIRegistry, version: string): Ope
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    security: [{ apiKey: [] }, { bearer: [] }],
+    tags: TAGS,
+    ...(keyed && { security: [{ apiKey: [] }, { bearer: [] }] }),
   });
   return {
     ...document,

@@ -3,35 +3,14 @@
  * three can differ from the others. A handler gets values of the declared types and returns a Reply; one that streams
  * writes to the response itself and returns nothing.
  */
-import type { OpenAPIRegistry, ResponseConfig } from "@asteasolutions/zod-to-openapi";
-import express, { type Express, type Request, type Response } from "express";
+import type { OpenAPIRegistry } from "@asteasolutions/zod-to-openapi";
+import type { Express, Request, RequestHandler, Response } from "express";
 import type { z } from "zod";
-import { readJson } from "./body.js";
+import { type BodyLimits, readJson } from "./body.js";
 import { HttpError } from "./errors.js";
-import { Refusal } from "./shapes.js";
-
-/** What an answer holds, for the document: a sentence, with a schema and headers where it has them. */
-export interface Answer {
-  description: string;
-  json?: z.ZodType;
-  /** The content is a stream of server-sent events. */
-  events?: true;
-  headers?: Record<string, string>;
-}
-
-export interface Operation<P extends z.ZodObject, Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType> {
-  summary: string;
-  description?: string;
-  params?: P;
-  query?: Q;
-  /** Names in lower case. */
-  headers?: H;
-  body?: B;
-  /** By status. Refusals every operation may give (401, 422, 503, …) are added. */
-  answers: Record<number, string | Answer>;
-  /** Needs no key. */
-  open?: true;
-}
+import type { OpenRequests } from "./limits.js";
+import { documentOperation, isHeld, type Method, type Operation, registerRefusals } from "./operation.js";
+import { Paths } from "./paths.js";
 
 export interface Call<P, Q, H, B> {
   params: P;
@@ -63,16 +42,17 @@ type Register = <
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<H>, z.output<B>>) => Promise<Reply | undefined>,
 ) => void;
 
-type Method = "get" | "post" | "put" | "patch" | "delete";
-
 export interface Resource {
   get: Register;
   post: Register;
   put: Register;
   patch: Register;
   delete: Register;
-  /** After the last route: on known paths, other methods are refused with 405. */
-  refuseOtherMethods(): void;
+}
+
+export interface ResourceLimits extends BodyLimits {
+  /** The largest `limit` that a query or a body may ask for. */
+  maxPageSize: number;
 }
 
 export const reply = (value: unknown, headers: Record<string, string> = {}): Reply => ({
@@ -81,28 +61,42 @@ export const reply = (value: unknown, headers: Record<string, string> = {}): Rep
   json: JSON.stringify(value),
 });
 
-/** @param path in Express's form, such as `/threads/:thread_id` */
-export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyBytes: number): Resource {
-  const methods = new Map<string, Set<string>>();
-  const readBytes = express.raw({ type: () => true, limit: maxBodyBytes });
+/** On paths that it knows, other methods than theirs are refused with 405. */
+export function createResource(
+  app: Express,
+  registry: OpenAPIRegistry,
+  limits: ResourceLimits,
+  requests: OpenRequests,
+): Resource {
+  const paths = new Paths();
+  registerRefusals(registry);
+  app.use(refuseOtherMethods(paths));
 
   const registerAs =
     (method: Method): Register =>
     (path, operation, handler) => {
-      methods.set(path, (methods.get(path) ?? new Set()).add(method.toUpperCase()));
-      document(registry, method, path, operation);
-      const { params, query, headers, body } = operation;
-      app[method](path, ...(body ? [readBytes] : []), async (request, response) => {
-        const rawBody = body && readJson(request);
-        const answer = await handler({
+      const held = isHeld(operation);
+      paths.add(path, method.toUpperCase());
+      // Express answers HEAD as GET; an answer that waits for a run has no head to tell.
+      if (method === "get" && !held) paths.add(path, "HEAD");
+      documentOperation(registry, method, path, operation);
+      const { params, query, headers, body, open } = operation;
+      const enter: RequestHandler = (request, response, next) => {
+        response.locals.route = path;
+        if (!open) requests.enter(request, response, held);
+        next();
+      };
+      app[method](path, enter, async (request, response) => {
+        const rawBody = body && (await readJson(request, limits));
+        const call = {
           params: parse(params, request.params, "path"),
           query: parse(query, request.query, "query"),
           headers: parse(headers, request.headers, "header"),
           body: parse(body, rawBody, "body"),
-          rawBody,
-          request,
-          response,
-        });
+        };
+        checkPage(call.query, "query", limits);
+        checkPage(call.body, "body", limits);
+        const answer = await handler({ ...call, rawBody, request, response });
         if (answer) send(response, answer);
       });
     };
@@ -113,17 +107,24 @@ export function createResource(app: Express, registry: OpenAPIRegistry, maxBodyB
     put: registerAs("put"),
     patch: registerAs("patch"),
     delete: registerAs("delete"),
-    refuseOtherMethods() {
-      for (const [path, known] of methods) {
-        const allow = [...known].join(", ");
-        app.route(path).all((request) => {
-          throw new HttpError(405, `this version has no ${request.method} ${request.path}; allowed there: ${allow}`, {
-            Allow: allow,
-          });
-        });
-      }
-    },
   };
+}
+
+function refuseOtherMethods(paths: Paths): RequestHandler {
+  return (request, _response, next) => {
+    const known = paths.methodsOf(request.path);
+    if (!known || known.has(request.method)) return next();
+    const allow = [...known].join(", ");
+    const message = `this version has no ${request.method} ${request.path}; allowed there: ${allow}`;
+    throw new HttpError(405, message, { Allow: allow });
+  };
+}
+
+/** A deployment may allow less than the schemas do. */
+function checkPage(given: unknown, place: string, { maxPageSize }: ResourceLimits): void {
+  const limit: unknown = typeof given === "object" && given !== null && "limit" in given ? given.limit : undefined;
+  if (typeof limit === "number" && limit > maxPageSize)
+    throw new HttpError(422, `${place}.limit: must be at most ${maxPageSize}`);
 }
 
 function send(response: Response, { status, headers = {}, json }: Reply): void {
@@ -173,53 +174,4 @@ function sentence(issue: z.core.$ZodRawIssue): string | undefined {
     default:
       return undefined;
   }
-}
-
-function document(
-  registry: OpenAPIRegistry,
-  method: Method,
-  path: string,
-  operation: Operation<z.ZodObject, z.ZodObject, z.ZodObject, z.ZodType>,
-): void {
-  const { summary, description, params, query, headers, body, open } = operation;
-  const answers = { ...operation.answers };
-  if (!open) {
-    answers[401] ??= "no key, or a wrong one";
-    answers[503] ??= "the database does not answer; `Retry-After` says when to try again";
-  }
-  if (body) {
-    answers[413] ??= "the body is larger than the limit";
-    answers[415] ??= "the body is not sent as application/json";
-  }
-  if (params || query || headers || body) answers[422] ??= "what is wrong, with the name of the field";
-  registry.registerPath({
-    method,
-    path: path.replace(/:(\w+)/g, "{$1}"),
-    summary,
-    ...(description && { description }),
-    tags: [path.includes("/runs") ? "runs" : (path.split("/")[1] ?? "")],
-    ...(open && { security: [] }),
-    request: {
-      params,
-      query,
-      ...(headers && { headers }),
-      ...(body && { body: { required: true, content: { "application/json": { schema: body } } } }),
-    },
-    responses: Object.fromEntries(
-      Object.entries(answers).map(([status, answer]) => [status, toResponse(Number(status), answer)]),
-    ),
-  });
-}
-
-function toResponse(status: number, answer: string | Answer): ResponseConfig {
-  const { description, json, events, headers = {} } = typeof answer === "string" ? { description: answer } : answer;
-  const schema = status >= 400 ? Refusal : json;
-  return {
-    description,
-    headers: Object.fromEntries(
-      Object.entries(headers).map(([name, meaning]) => [name, { description: meaning, schema: { type: "string" } }]),
-    ),
-    ...(schema && { content: { "application/json": { schema } } }),
-    ...(events && { content: { "text/event-stream": { schema: { type: "string" } } } }),
-  };
 }

@@ -20,8 +20,11 @@ const REFUSED = {
   404: "the thread or the assistant does not exist",
   409: "the thread is busy or being deleted, or the Idempotency-Key was used for another request",
 };
-export const RUN_HEADERS = {
+export const RUN_PLACE = {
   "Content-Location": "the run: `/threads/{thread_id}/runs/{run_id}`, without the thread for a stateless run",
+};
+export const RUN_HEADERS = {
+  ...RUN_PLACE,
   Location: "where a client that was cut goes on",
 };
 const MISSING = { 404: "the thread or the run does not exist" };
@@ -97,7 +100,7 @@ export function runRoutes(
       params: ThreadPath,
       headers: CreateHeaders,
       body: ThreadRunBody,
-      answers: { 200: { description: "the run", json: RunShape, headers: RUN_HEADERS }, ...REFUSED },
+      answers: { 200: { description: "the run", json: RunShape, headers: RUN_PLACE }, ...REFUSED },
     },
     async ({ params, headers, body, rawBody, request }) =>
       answers.background(await newRun(body, destination(params, headers, rawBody, request.path))),
@@ -125,7 +128,10 @@ export function runRoutes(
       params: ThreadPath,
       headers: CreateHeaders,
       body: ThreadRunBody,
-      answers: { 200: { description: "the thread's state", json: z.unknown(), headers: RUN_HEADERS }, ...REFUSED },
+      answers: {
+        200: { description: "the thread's state", json: z.unknown(), late: true, headers: RUN_HEADERS },
+        ...REFUSED,
+      },
     },
     async ({ params, headers, body, rawBody, request, response }) => {
       const run = await newRun(body, destination(params, headers, rawBody, request.path));
@@ -174,7 +180,10 @@ export function runRoutes(
       summary: "Wait for a run's end",
       params: RunPath,
       query: JoinQuery.pick({ cancel_on_disconnect: true }),
-      answers: { 200: { description: "the thread's state", json: z.unknown() }, ...MISSING },
+      answers: {
+        200: { description: "the thread's state", json: z.unknown(), late: true, headers: RUN_HEADERS },
+        ...MISSING,
+      },
     },
     async ({ params, query, response }) => answers.join(idOf(params), response, query.cancel_on_disconnect),
   );

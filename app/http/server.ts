@@ -19,6 +19,7 @@ import { assistantGraphRoutes } from "./assistantGraphs.js";
 import { type AssistantsCore, assistantRoutes } from "./assistants.js";
 import { allowOrigins } from "./cors.js";
 import { answerErrors, HttpError, notFound } from "./errors.js";
+import { OpenRequests, refuseOdd } from "./limits.js";
 import { createListener, type Listener } from "./listener.js";
 import { OpenAnswers } from "./openAnswers.js";
 import { nameRequest } from "./requestId.js";
@@ -43,7 +44,7 @@ export interface ServerDeps {
     | "apiKeyHashes"
     | "allowAnonymous"
     | "corsAllowOrigins"
-    | "maxBodyBytes"
+    | "limits"
     | "sseHeartbeatMs"
     | "httpKeepAliveTimeoutMs"
     | "drainSeconds"
@@ -84,16 +85,20 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   const { settings, log, runs, threads, removals, assistants, graphs, checkpointer } = deps;
   const app = express();
   app.set("etag", false);
+  app.enable("case sensitive routing");
   app.use(nameRequest);
   if (settings.servedByHeader) app.use(nameServer(settings.instanceName));
   app.use(helmet());
+  app.use(refuseOdd(settings.limits));
   app.use(allowOrigins(settings.corsAllowOrigins));
   app.use(requireKey(settings.apiKeyHashes));
 
   const registry = new OpenAPIRegistry();
-  const resource = createResource(app, registry, settings.maxBodyBytes);
   const states = createThreadStates({ graphs, checkpointer, log });
   const updates = new StateUpdates({ graphs, drafts: deps.drafts, store: deps.store, log });
+  const keyed = settings.apiKeyHashes.length > 0;
+  const requests = new OpenRequests(settings.limits, keyed);
+  const resource = createResource(app, registry, settings.limits, requests);
   const currentValues = async (threadId: string) => {
     const thread = await threads.get(threadId);
     const newest = thread && (await states.newest(thread));
@@ -101,7 +106,8 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
     return newest?.valuesJson === "null" ? undefined : newest?.valuesJson;
   };
   const answers = new RunAnswers({ runs, currentValues, open, log });
-  systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion: graphs.runtime.version });
+  const langgraphVersion = graphs.runtime.version;
+  systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion, keyed });
   assistantRoutes(resource, assistants);
   assistantGraphRoutes(resource, { assistants, graphs, schemas: deps.schemas });
   threadSearchRoutes(resource, { search: deps.threadSearch, threads, states });
@@ -113,7 +119,6 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadStreamRoutes(resource, { runs, threads, states, currentValues, open, log });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
-  resource.refuseOtherMethods();
 
   app.use((request) => {
     throw notFound(`${request.method} ${request.path}`);

@@ -58,7 +58,14 @@ export const QueryFlag = z
   .enum(["0", "1", "true", "false"], "must be 0, 1, true or false")
   .transform((value) => value === "1" || value === "true");
 
-export const queryCount = (least: number, most: number) => z.coerce.number<string>().int().min(least).max(most);
+/** A whole number in digits: `Number` alone would also take an empty text, `0x10` and `1e3`. */
+export const queryCount = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.int().min(least).max(most))
+    .meta({ type: "integer", minimum: least, maximum: most });
 
 export const count = (least: number, most: number) => z.int().min(least).max(most);
 

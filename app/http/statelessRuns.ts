@@ -5,7 +5,7 @@ import type { NewRun } from "../runs/types.js";
 import type { Resource } from "./resource.js";
 import type { RunAnswers } from "./runAnswers.js";
 import { CreateHeaders, StatelessRunBody, toNewRun } from "./runRequest.js";
-import { JoinHeaders, JoinQuery, joinOptions, RUN_HEADERS } from "./runs.js";
+import { JoinHeaders, JoinQuery, joinOptions, RUN_HEADERS, RUN_PLACE } from "./runs.js";
 import { Id, RunShape } from "./shapes.js";
 
 const REFUSED = {
@@ -36,7 +36,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       summary: "Start a stateless run in the background",
       headers: CreateHeaders,
       body: StatelessRunBody,
-      answers: { 200: { description: "the run", json: RunShape, headers: RUN_HEADERS }, ...REFUSED },
+      answers: { 200: { description: "the run", json: RunShape, headers: RUN_PLACE }, ...REFUSED },
     },
     async ({ headers, body, rawBody, request }) =>
       answers.background(await newRun(body, headers, rawBody, request.path)),
@@ -60,7 +60,10 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       summary: "Start a stateless run and wait for its end",
       headers: CreateHeaders,
       body: StatelessRunBody,
-      answers: { 200: { description: "the final state", json: z.unknown(), headers: RUN_HEADERS }, ...REFUSED },
+      answers: {
+        200: { description: "the final state", json: z.unknown(), late: true, headers: RUN_HEADERS },
+        ...REFUSED,
+      },
     },
     async ({ headers, body, rawBody, request, response }) =>
       answers.wait(await newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),

@@ -12,9 +12,11 @@ export interface SystemDeps {
   registry: OpenAPIRegistry;
   /** Of the LangGraph that runs the graphs. */
   langgraphVersion: string;
+  /** Whether clients need a key. */
+  keyed: boolean;
 }
 
-export function systemRoutes(resource: Resource, { redis, registry, langgraphVersion }: SystemDeps): void {
+export function systemRoutes(resource: Resource, { redis, registry, langgraphVersion, keyed }: SystemDeps): void {
   resource.get(
     "/ok",
     {
@@ -70,7 +72,7 @@ export function systemRoutes(resource: Resource, { redis, registry, langgraphVer
       open: true,
     },
     async () => {
-      document ??= openApiDocument(registry, version);
+      document ??= openApiDocument(registry, version, keyed);
       return reply(document);
     },
   );

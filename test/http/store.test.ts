@@ -202,7 +202,7 @@ describe("what is wrong is refused in a sentence, and nothing is stored", () => 
       "body: nested more than 200 deep",
     ],
     ["PUT", "/store/items", '{"namespace"', 422, "body: invalid JSON"],
-    ["PUT", "/store/items", Uint8Array.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 422, "body: invalid UTF-8"],
+    ["PUT", "/store/items", Uint8Array.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400, "body: invalid UTF-8"],
     [
       "PUT",
       "/store/items",
