@@ -6,6 +6,7 @@ const rooms = {
   http: ["runs", "data", "graphs", "auth", "redis"],
   auth: ["redis"],
   runs: ["redis"],
+  webhooks: ["runs", "graphs", "redis"],
   worker: ["runs", "data", "graphs", "redis"],
   data: ["runs", "redis"],
   graphs: [],

@@ -11,6 +11,7 @@ import { startStoreSweeper } from "./data/store/sweeper.js";
 import { ThreadSearch } from "./data/threads/search.js";
 import { Threads } from "./data/threads.js";
 import { systemAssistantId } from "./graphs/assistants.js";
+import { webhookHeaders } from "./graphs/config/webhooks.js";
 import { type Project, readProject } from "./graphs/config.js";
 import { type Graphs, loadGraphs } from "./graphs/load.js";
 import { startSchemaSource } from "./graphs/schemaSource.js";
@@ -25,6 +26,7 @@ import { startSweeper } from "./runs/sweeper.js";
 import { trimEvents } from "./runs/trimEvents.js";
 import type { Settings } from "./settings.js";
 import type { Log } from "./telemetry/log.js";
+import { startWebhooks, webhookCheck } from "./webhooks/webhooks.js";
 import { type Heartbeat, HeartbeatFailed, startHeartbeat } from "./worker/heartbeat.js";
 import { readTaskRevision } from "./worker/revisions.js";
 import { createTaskProtection } from "./worker/taskProtection.js";
@@ -64,7 +66,8 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   });
   const removals = new Removals(redis, keys);
   const { outageSeconds } = settings;
-  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, outageSeconds, log });
+  const webhooks = webhookCheck(project, settings);
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, webhooks, outageSeconds, log });
   const threads = new Threads(redis, keys);
   const threadSearch = new ThreadSearch(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
@@ -114,7 +117,9 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
  * two of its own, for commands and to hear cancels.
  */
 export async function startWorkerRole(settings: Settings, log: Log): Promise<Role> {
-  const { graphs } = await loadProject(settings, log);
+  const { project, graphs } = await loadProject(settings, log);
+  // Before anything is claimed: a variable that a header needs may not be there.
+  const headers = webhookHeaders(project.file, project.webhooks, process.env);
   const connections = new Connections(settings, log);
   const redis = connections.open("worker");
   const blocking = Array.from({ length: settings.redis.cluster ? PARTITIONS : 1 }, () => connections.open("blocking"));
@@ -135,7 +140,9 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
     onRefused: (times) => heartbeat.report({ protectionRefused: times }),
     log,
   });
-  const connected = { commands: redis, blocking, heartbeat, keys, persist, confirm };
+  const webhooks = startWebhooks({ redis, keys, project, headers, settings, log });
+  const onTold = () => webhooks.look();
+  const connected = { commands: redis, blocking, heartbeat, keys, persist, confirm, onTold };
   const worker = new Worker({ ...connected, graphs, checkpointer, store, protection, settings, log });
   const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), confirm, log }, settings);
   return {
@@ -144,6 +151,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
     crash: () => worker.forfeit(),
     async stop() {
       await worker.drain();
+      await webhooks.stop();
       await sweeper.stop();
       replication.stop();
       await heartbeat.stop();

@@ -73,6 +73,8 @@ const Environment = z.object({
     .default([]),
   ALLOW_ANONYMOUS: flag.default(false),
   CORS_ALLOW_ORIGINS: list.default([]),
+  WEBHOOK_PRIVATE_HOSTS: list.transform((hosts) => hosts.map((host) => host.toLowerCase())).default([]),
+  WEBHOOK_TIMEOUT_SECONDS: seconds(0.1, 600).default(30),
   KEY_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,32}$/, "must be 1 to 32 letters, digits, dashes or underscores")
@@ -156,6 +158,8 @@ export function readSettings(environment: Record<string, string | undefined>) {
     apiKeyHashes: value.API_KEY_HASHES.map((hash) => hash.toLowerCase()),
     allowAnonymous: value.ALLOW_ANONYMOUS,
     corsAllowOrigins: value.CORS_ALLOW_ORIGINS,
+    webhookPrivateHosts: value.WEBHOOK_PRIVATE_HOSTS,
+    webhookTimeoutSeconds: value.WEBHOOK_TIMEOUT_SECONDS,
     langgraphConfigFile: value.LANGGRAPH_CONFIG_FILE,
     instanceName: value.INSTANCE_NAME,
     logLevel: value.LOG_LEVEL,

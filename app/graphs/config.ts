@@ -9,11 +9,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { z } from "zod";
+import { ProjectError } from "./config/error.js";
+import { Http, type HttpConfig, httpConfig } from "./config/http.js";
+import { type WebhookConfig, Webhooks, webhookConfig, webhookWarnings } from "./config/webhooks.js";
 
-/** A project that can't run: the message is a sentence for its author. The process ends with exit code 2. */
-export class ProjectError extends Error {
-  override name = "ProjectError";
-}
+export { ProjectError };
 
 export interface GraphSpec {
   id: string;
@@ -33,6 +33,8 @@ export interface Project {
   graphs: GraphSpec[];
   /** Of store items; a default is for those that are put without one. */
   timeToLive: { defaultMs: number | undefined; refreshOnRead: boolean };
+  http: HttpConfig;
+  webhooks: WebhookConfig;
   /** For `process.env`; what is set there wins. */
   env: Record<string, string>;
   /** One sentence for each key that has no effect here. */
@@ -63,7 +65,7 @@ const OF_THE_IMAGE = [
   "docker_compose_file",
   "_INTERNAL_docker_tag",
 ];
-const UNDERSTOOD = ["$schema", "graphs", "env", "node_version", "store"];
+const UNDERSTOOD = ["$schema", "graphs", "env", "node_version", "store", "http", "webhooks"];
 
 const GRAPH_FORM = 'must be "./file.ts:export" or {"path": "./file.ts:export", "description": "…"}';
 const Path = z.string(GRAPH_FORM).min(1, GRAPH_FORM);
@@ -96,6 +98,8 @@ const Config = z.object(
     env: z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())], ENV_FORM).optional(),
     node_version: z.string(NODE_FORM).regex(/^\d+$/, NODE_FORM).optional(),
     store: Store.nullish(),
+    http: Http.nullish(),
+    webhooks: Webhooks.nullish(),
   },
   'must be an object such as {"graphs": {"agent": "./agent.ts:graph"}}',
 );
@@ -118,6 +122,7 @@ export function readProject(configFile: string): Project {
   const config = Config.safeParse(json);
   if (!config.success) throw new ProjectError(`${file}: ${firstIssue(config.error)}`);
   const { graphs, env, node_version: nodeVersion, store } = config.data;
+  const webhooks = webhookConfig(file, config.data.webhooks);
   return {
     file,
     folder,
@@ -126,10 +131,16 @@ export function readProject(configFile: string): Project {
       defaultMs: store?.ttl?.default_ttl ? Math.max(1, Math.round(store.ttl.default_ttl * 60_000)) : undefined,
       refreshOnRead: store?.ttl?.refresh_on_read ?? true,
     },
+    http: httpConfig(config.data.http),
+    webhooks,
     env: readEnv(file, env),
-    warnings: [...unusedKeys(json), ...otherNode(nodeVersion), ...unsetNames(env), ...unrankedSearch(store)].map(
-      (text) => `${file}: ${text}`,
-    ),
+    warnings: [
+      ...unusedKeys(json),
+      ...otherNode(nodeVersion),
+      ...unsetNames(env),
+      ...unrankedSearch(store),
+      ...webhookWarnings(webhooks),
+    ].map((text) => `${file}: ${text}`),
   };
 }
 

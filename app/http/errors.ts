@@ -39,6 +39,7 @@ const refusalStatus: Record<RunRefused["reason"], number> = {
   run_ended: 409,
   id_reused: 409,
   id_taken: 409,
+  webhook_refused: 422,
 };
 
 const assistantStatus: Record<AssistantRefused["reason"], number> = {

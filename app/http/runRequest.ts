@@ -70,7 +70,9 @@ const RunFields = z.object({
   }),
   strict_resume: optional(z.boolean()).describe("an answer to an interrupt that does not wait fails the run"),
   on_disconnect: optional(z.enum(["continue", "cancel"])),
-  webhook: notYet,
+  webhook: optional(z.string().min(1).max(65_536)).describe(
+    "an http or https address that gets a POST with the run and its values when it has ended, at least once",
+  ),
   feedback_keys: optional(z.array(z.string())).describe("of LangSmith; without effect"),
   langsmith_tracer: optional(JsonObject).describe("of LangSmith; without effect"),
 });
@@ -170,6 +172,7 @@ function toPayload(request: RunRequest, assistant: Assistant, ids: Record<string
     durability: request.durability ?? durabilityOf(request.checkpoint_during),
     strict_resume: request.strict_resume,
     checkpoint: namedCheckpoint(request),
+    webhook: request.webhook,
   });
 }
 

@@ -39,6 +39,11 @@ export interface RunsDeps {
   confirm?: Confirm;
   /** Refuses runs before Redis is full; not given: nobody looks. */
   memory?: Pick<MemoryGuard, "check">;
+  /**
+   * Where a run is told that is to be told there: what its record holds, "" where nothing is sent; not given: as asked.
+   * @throws RunRefused `webhook_refused`
+   */
+  webhooks?: (address: string) => string;
   /** For how long workers keep their runs, and followers wait, while Redis is away. */
   outageSeconds: number;
   log: Log;
@@ -54,7 +59,7 @@ export class Runs {
 
   /**
    * Accepts a run; the same request again (same run id and hash) gets the same run.
-   * @throws RunRefused `thread_missing`, `thread_busy`, `thread_deleting`, `id_reused`, `id_taken`; MemoryFull
+   * @throws RunRefused `thread_missing`, `thread_busy`, `thread_deleting`, `id_reused`, `id_taken`, `webhook_refused`; MemoryFull
    */
   async enqueue(run: NewRun): Promise<Run> {
     this.deps.memory?.check(this.deps.keys.of(run.threadId, "run", run.runId));
@@ -86,6 +91,7 @@ export class Runs {
 
   async #enqueue(run: NewRun): Promise<Run> {
     const metadata = JSON.stringify(run.metadata);
+    const { webhook = "" } = run.payload;
     const answer = (await scripts.enqueue.run(
       this.deps.commands,
       this.deps.keys.of(run.threadId, "run", run.runId),
@@ -103,6 +109,7 @@ export class Runs {
       run.requestHash,
       metadata,
       CANCEL_GRACE_MS,
+      webhook && (this.deps.webhooks?.(webhook) ?? webhook),
     )) as [string, (number | string)?, ...string[]];
     switch (answer[0]) {
       case "accepted": {

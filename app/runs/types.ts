@@ -69,6 +69,8 @@ export interface RunPayload {
   /** An answer to an interrupt that does not wait fails the run. */
   strict_resume?: boolean;
   checkpoint?: { checkpoint_id?: string; checkpoint_ns?: string; [key: string]: unknown };
+  /** Where the run is told when it has ended. */
+  webhook?: string;
 }
 
 export interface NewRun {
@@ -116,7 +118,8 @@ export class RunRefused extends Error {
       | "run_missing"
       | "run_ended"
       | "id_reused"
-      | "id_taken",
+      | "id_taken"
+      | "webhook_refused",
     message: string,
   ) {
     super(message);

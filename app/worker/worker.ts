@@ -36,6 +36,8 @@ export interface WorkerDeps {
   store: BaseStore;
   persist: Persist;
   confirm?: Confirm;
+  /** A run has left this worker that is to be told by webhook. */
+  onTold?: () => void;
   settings: {
     runsPerWorker: number;
     leaseMs: number;
@@ -121,6 +123,7 @@ export class Worker {
     deps.protection.busy();
     if (this.#superseded) execution.requestDrain();
     await left;
+    if (run.payload.webhook !== undefined) deps.onTold?.();
     await this.#settled(execution);
     this.#slots.release(run.owner);
     this.#report();

@@ -11,6 +11,7 @@
         9 resumable    `1` or `0`
        10 metadata     JSON     11 payload  JSON    12 requestHash
        13 metadata of a thread that is created, JSON   14 graceMs of those whose cancel is requested
+       15 webhook      address to post the run to when it has ended, or ''
   Returns  {'accepted', createdMs, run that was rolled back and whose checkpoints are to go or '', runs whose cancel was
            requested…} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
            | {'id_taken'} (a stateless run can't have its own thread: one with its id exists)
@@ -29,7 +30,7 @@
 --- @include "forget_expired"
 local run, thread, graph, assistant, lifetime, strategy, if_missing = unpack(ARGV, 1, 7)
 local due = now + tonumber(ARGV[8])
-local resumable, metadata, payload, request_hash, thread_metadata, grace_ms = unpack(ARGV, 9, 14)
+local resumable, metadata, payload, request_hash, thread_metadata, grace_ms, webhook = unpack(ARGV, 9, 15)
 local thread_key, events = key('thread', thread), key('events', run)
 
 local known, status = unpack(redis.call('HMGET', KEYS[1], 'request_hash', 'status'))
@@ -78,6 +79,7 @@ redis.call('HSET', KEYS[1], 'thread_id', thread, 'graph_id', graph, 'assistant_i
   'strategy', strategy, 'resumable', resumable, 'metadata', metadata, 'payload', payload, 'request_hash', request_hash,
   'status', 'pending', 'created_at', now, 'updated_at', now, 'due', due, 'place', place,
   'attempt', 0, 'failures', 0, 'owner', '', 'cancel', '', 'last', '0-1')
+if webhook ~= '' then redis.call('HSET', KEYS[1], 'webhook', webhook) end
 redis.call('ZADD', key('runs', thread), now, place .. ':' .. run)
 forget_expired(thread)
 redis.call('XADD', events, '0-1', 'e', 'enqueued', 'n', 0, 'd', request_hash, 't', thread)

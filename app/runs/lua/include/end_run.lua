@@ -3,6 +3,7 @@
   events are kept. ]]
 --- @include "settle"
 --- @include "order"
+--- @include "webhook"
 local RECORD_MS = 7 * 24 * 3600 * 1000
 local RESUMABLE_EVENTS_MS = 3600 * 1000
 local EVENTS_MS = 5 * 60 * 1000
@@ -28,6 +29,7 @@ local function end_run(run, fields, events, outcome)
 
   append_end(run, fields, events, outcome)
   leave_queues(run, thread, graph, place)
+  tell_webhook(run, thread, lifetime, outcome)
 
   if lifetime == 'delete' then
     redis.call('DEL', run_key, thread_key, key('runs', thread), key('order', thread))
