@@ -10,15 +10,15 @@ import { runScriptFolder } from "../runs/scripts.js";
 import type { Log } from "../telemetry/log.js";
 import { webhookBody } from "./body.js";
 import type { Posted } from "./post.js";
+import { Receivers } from "./receivers.js";
 
 const load = (name: string) => loadScript(new URL("./lua/", import.meta.url), name, runScriptFolder);
 const scripts = { claim: load("claim_webhooks"), settle: load("settle_webhook") };
 
 /** Posts under way in this process; a body may be as large as a request and a state. */
 const SLOTS = 32;
-/** Of them to one receiver, so that one which hangs leaves the others theirs. */
-const SLOTS_A_RECEIVER = 8;
-const BUSY_MS = 5_000;
+/** When those are looked at again whose receiver fails and has as many as it may. */
+const LATER_MS = 5_000;
 /** After each try that failed, ten minutes in all: longer than a receiver's restart or deploy. Then it is given up. */
 const PAUSES_MS: readonly number[] = [10_000, 40_000, 150_000, 400_000];
 /** A process that ends leaves what takes longer to others. */
@@ -47,10 +47,15 @@ interface Claimed {
   address: string;
 }
 
+interface Found {
+  claimed: Claimed[];
+  /** Some that are due stay, because their receivers have as many as they may. */
+  rest: boolean;
+}
+
 export class Deliverer {
   readonly #posts = new Set<Promise<void>>();
-  /** Posts under way by receiver, as the start of their addresses. */
-  readonly #receivers = new Map<string, number>();
+  readonly #receivers = new Receivers();
   readonly #stopped = new AbortController();
   /** Ends posts that a process which must end can't wait for. */
   readonly #cut = new AbortController();
@@ -103,15 +108,15 @@ export class Deliverer {
       const share = Math.max(1, Math.floor(free / PARTITIONS));
       // With fewer slots than partitions, another part of them each time.
       const asked = shuffled(ALL_PARTITIONS).slice(0, free);
-      const claimed = await this.#claimIn(asked, share);
-      for (const each of claimed.flat()) this.#begin(each);
-      const full = claimed.some(({ length }) => length === share);
-      this.#more = full || asked.length < PARTITIONS;
+      const found = await this.#claimIn(asked, share);
+      const full = found.some(({ claimed }) => claimed.length === share);
+      this.#more = full || asked.length < PARTITIONS || found.some(({ rest }) => rest);
       if (full) this.#lookAgain = true;
+      for (const each of found.flatMap(({ claimed }) => claimed)) this.#begin(each);
     }
   }
 
-  async #claimIn(partitions: number[], limit: number): Promise<Claimed[][]> {
+  async #claimIn(partitions: number[], limit: number): Promise<Found[]> {
     // In a cluster one node may be away: what the others answer counts.
     const answers = await Promise.allSettled(partitions.map((partition) => this.#claim(partition, limit)));
     const failure = answers.find((answer) => answer.status === "rejected");
@@ -119,55 +124,59 @@ export class Deliverer {
     return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   }
 
-  async #claim(partition: number, limit: number): Promise<Claimed[]> {
+  async #claim(partition: number, limit: number): Promise<Found> {
     const { redis, keys } = this.deps;
-    const busy = [...this.#receivers].flatMap(([receiver, posts]) => (posts >= SLOTS_A_RECEIVER ? [receiver] : []));
-    const args = [limit, this.settings.leaseMs, BUSY_MS, ...busy];
-    const rows = (await scripts.claim.run(redis, keys.in(partition, "webhooks"), ...args)) as [
-      string,
-      number,
-      string,
-    ][];
-    return rows.map(([runId, tries, address]) => ({ runId, partition, tries, address }));
+    const { failing, busy } = this.#receivers.full();
+    const args = [limit, this.settings.leaseMs, LATER_MS, failing.length, ...failing, ...busy];
+    const answer = await scripts.claim.run(redis, keys.in(partition, "webhooks"), ...args);
+    const [rest, ...rows] = answer as [number, ...[string, number, string][]];
+    return {
+      claimed: rows.map(([runId, tries, address]) => ({ runId, partition, tries, address })),
+      rest: rest === 1,
+    };
   }
 
   #begin(claimed: Claimed): void {
-    const receiver = receiverOf(claimed.address);
-    const others = this.#receivers.get(receiver) ?? 0;
-    const isBusy = others >= SLOTS_A_RECEIVER;
-    if (!isBusy) this.#receivers.set(receiver, others + 1);
-    const work = (isBusy ? this.#putBack(claimed, BUSY_MS) : this.#deliver(claimed)).catch((error) =>
-      this.#warn(error),
-    );
-    const done = work.then(() => {
-      this.#posts.delete(done);
-      if (!isBusy) this.#leave(receiver);
-      if (this.#more) this.look();
-    });
+    const { address } = claimed;
+    const work = this.#receivers.begin(address)
+      ? this.#deliver(claimed).then((well) => this.#receivers.end(address, well))
+      : this.#putBack(claimed);
+    const done = work
+      .catch((error) => this.#warn(error))
+      .then(() => {
+        this.#posts.delete(done);
+        if (this.#more) this.look();
+      });
     this.#posts.add(done);
   }
 
-  #leave(receiver: string): void {
-    const others = (this.#receivers.get(receiver) ?? 1) - 1;
-    if (others === 0) this.#receivers.delete(receiver);
-    else this.#receivers.set(receiver, others);
+  /** @returns whether the receiver answered; undefined where nobody knows. Never rejects: its receiver has a slot back. */
+  async #deliver(claimed: Claimed): Promise<boolean | undefined> {
+    const { runId, partition, address } = claimed;
+    try {
+      const told = await this.deps.redis.hgetall(this.deps.keys.in(partition, "webhook", runId));
+      // Another one has posted it since.
+      if (told.webhook === undefined) return undefined;
+      const posted = await this.deps.post(address, webhookBody(runId, told, new Date()), this.#cut.signal);
+      await this.#note(claimed, posted);
+      return posted.kind === "delivered" || !posted.mayTryAgain;
+    } catch (error) {
+      this.#warn(error);
+      return undefined;
+    }
   }
 
-  async #deliver(claimed: Claimed): Promise<void> {
-    const { redis, keys, log, post } = this.deps;
-    const { runId, partition, tries, address } = claimed;
-    const told = await redis.hgetall(keys.in(partition, "webhook", runId));
-    // Another one has posted it since.
-    if (told.webhook === undefined) return;
-    const posted = await post(address, webhookBody(runId, told, new Date()), this.#cut.signal);
+  async #note(claimed: Claimed, posted: Posted): Promise<void> {
+    const { log } = this.deps;
+    const { runId, tries, address } = claimed;
     // Neither the path nor what was sent: both may hold secrets.
     const about = { runId, host: URL.canParse(address) ? new URL(address).host : "", tries };
     if (posted.kind === "delivered") {
       log.info({ event: "webhook_sent", ...about, status: posted.status }, "webhook sent");
       return await this.#settle(claimed);
     }
+    if (this.#cut.signal.aborted) return await this.#putBack(claimed);
     const { reason } = posted;
-    if (this.#cut.signal.aborted) return await this.#putBack(claimed, 0);
     const pauseMs = posted.mayTryAgain ? this.#pausesMs[tries - 1] : undefined;
     if (pauseMs === undefined) {
       log.error({ event: "webhook_given_up", ...about, reason }, `webhook given up: ${reason}`);
@@ -178,9 +187,9 @@ export class Deliverer {
     await this.#settle(claimed, Math.round(pauseMs * (0.8 + 0.4 * Math.random())));
   }
 
-  /** Nothing was sent, or nobody knows: it is due again, and counts as no try. */
-  #putBack(claimed: Claimed, againMs: number): Promise<void> {
-    return this.#settle(claimed, againMs, true);
+  /** Nothing was sent, or nobody knows: it is due at once, and this was no try. */
+  #putBack(claimed: Claimed): Promise<void> {
+    return this.#settle(claimed, 0, true);
   }
 
   async #settle({ runId, partition, tries }: Claimed, againMs?: number, uncounted = false): Promise<void> {
@@ -194,10 +203,6 @@ export class Deliverer {
     const reason = error instanceof Error ? error.message : String(error);
     this.deps.log.warn({ event: "webhooks_waiting", reason }, "webhooks wait: Redis does not answer");
   }
-}
-
-function receiverOf(address: string): string {
-  return /^\w+:\/\/[^/?#]+/.exec(address)?.[0] ?? address;
 }
 
 function shuffled<T>(list: readonly T[]): T[] {

@@ -142,7 +142,7 @@ describe("refusals", () => {
       422,
       /^body\.multitask_strategy: must be one of enqueue, reject, interrupt, rollback$/,
     ],
-    ["a webhook", { assistant_id: "echo", webhook: "https://example.com" }, 422, /^body\.webhook: is not supported/],
+    ["a webhook without an address", { assistant_id: "echo", webhook: "" }, 422, /^body\.webhook: must not be empty/],
     ["feedback keys", { assistant_id: "echo", feedback_keys: ["up"] }, 422, /^body\.feedback_keys: /],
     ["a negative delay", { assistant_id: "echo", after_seconds: -1 }, 422, /^body\.after_seconds: must be at least 0/],
     ["an endless delay", { assistant_id: "echo", after_seconds: 1e9 }, 422, /^body\.after_seconds: must be at most 3/],
