@@ -15,7 +15,6 @@ import {
   Metadata,
   MultitaskStrategy,
   namedCheckpoint,
-  notYet,
   optional,
   STREAM_MODES,
   StreamMode,
