@@ -15,7 +15,7 @@ type Rules = Pick<Project, "webhooks" | "http">;
 export function webhookCheck(project: Rules, settings: Pick<Settings, "webhookPrivateHosts">) {
   const rules = rulesOf(project, settings);
   return (address: string): string => {
-    if (project.http.disableWebhooks) return "";
+    if (project.http.disabled.has("webhooks")) return "";
     try {
       return checkAddress(address, rules).href;
     } catch (error) {
@@ -43,7 +43,7 @@ export function startWebhooks({ redis, keys, project, headers, settings, log }: 
   const send = (address: string, body: string, signal: AbortSignal) =>
     post(address, body, { rules, headers, timeoutMs, signal });
   return new Deliverer(
-    { redis, keys, post: project.http.disableWebhooks ? refuse : send, log },
+    { redis, keys, post: project.http.disabled.has("webhooks") ? refuse : send, log },
     // A post that takes all its time, and as long for what Redis may take before and after it.
     { sweepMs: settings.sweepMs, leaseMs: Math.round(2 * timeoutMs) },
   );
