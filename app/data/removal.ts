@@ -15,8 +15,11 @@ export const removalScripts = {
   deleteRun: load("delete_run"),
   undoRun: load("undo_run"),
   deleteHistory: load("delete_history"),
+  clearUnread: load("clear_unread"),
   keepNewest: load("keep_newest"),
+  closeBase: load("close_base"),
   dropBlobs: load("drop_blobs"),
+  pruneNow: load("prune_now"),
 };
 
 /** Runs, checkpoints, values a step: a few milliseconds of Redis's time. */
@@ -59,6 +62,17 @@ export class Removals implements RemovalSteps {
     return true;
   }
 
+  /**
+   * Removes all but the newest checkpoint of the graph and of each subgraph.
+   * @returns false when there is no such thread, or a run of it is open
+   */
+  async prune(threadId: string): Promise<boolean> {
+    const answer = await removalScripts.pruneNow.run(this.redis, this.#key("thread", threadId), threadId);
+    if (answer !== "removing") return false;
+    await this.remove({ threadId, what: "keep_latest" });
+    return true;
+  }
+
   async expire(threadId: string): Promise<void> {
     const prunes = await runScripts.pruneThread.run(this.redis, this.#key("thread", threadId), threadId);
     if (prunes === 1) await this.remove({ threadId, what: "keep_latest" });
@@ -67,6 +81,7 @@ export class Removals implements RemovalSteps {
 
   async #begin({ threadId, what }: Removal): Promise<void> {
     if (what === undefined) return await this.#deleteRest(threadId);
+    if (what === "unread") return await this.#clearUnread(threadId);
     if (what === "keep_latest") await this.#keepNewest(threadId);
     else await this.#undoRun(threadId, what);
     await runScripts.removed.run(this.redis, this.#removals(threadId), threadId, what);
@@ -89,8 +104,22 @@ export class Removals implements RemovalSteps {
     while ((await this.#deleteRuns(threadId, "go_on")) === "more");
     const history = this.#key("history", threadId);
     const step = [threadId, CHECKPOINTS_A_STEP, threadId];
-    while ((await removalScripts.deleteHistory.run(this.redis, history, ...step)) === 1);
+    let left: unknown;
+    do left = await removalScripts.deleteHistory.run(this.redis, history, ...step);
+    while (left === 1);
+    // Before the thread is forgotten: where this process dies now, a sweep goes on with both.
+    if (typeof left === "string") await this.#clearUnread(left);
     await runScripts.forgetThread.run(this.redis, this.#removals(threadId), threadId);
+  }
+
+  /** A history whose last reader has gone; those below it may lose theirs by that. */
+  async #clearUnread(history: string): Promise<void> {
+    let left: unknown = history;
+    for (let name = history; left !== 0; ) {
+      if (typeof left === "string") name = left;
+      const unread = this.keys.of(threadOf(name), "unread");
+      left = await removalScripts.clearUnread.run(this.redis, unread, name, CHECKPOINTS_A_STEP);
+    }
   }
 
   async #undoRun(threadId: string, runId: string): Promise<void> {
@@ -114,6 +143,8 @@ export class Removals implements RemovalSteps {
       keepsAll ||= whole;
     } while (from !== "");
     if (keepsAll === 1) return;
+    const unread = await removalScripts.closeBase.run(this.redis, history, threadId, threadId, pass);
+    if (unread) await this.#clearUnread(String(unread));
     let cursor = "0";
     do {
       const step = [threadId, threadId, pass, cursor, BLOBS_A_STEP];
@@ -128,4 +159,9 @@ export class Removals implements RemovalSteps {
   #removals(threadId: string): string {
     return this.keys.of(threadId, "removals");
   }
+}
+
+/** The thread whose history has, or had, this name, which is in its partition (`runs/lua/include/history_name.lua`). */
+function threadOf(history: string): string {
+  return history.replace(/~\d+$/, "");
 }

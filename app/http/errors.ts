@@ -40,6 +40,7 @@ const refusalStatus: Record<RunRefused["reason"], number> = {
   id_reused: 409,
   id_taken: 409,
   webhook_refused: 422,
+  copied_too_often: 409,
 };
 
 const assistantStatus: Record<AssistantRefused["reason"], number> = {

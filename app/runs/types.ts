@@ -119,7 +119,8 @@ export class RunRefused extends Error {
       | "run_ended"
       | "id_reused"
       | "id_taken"
-      | "webhook_refused",
+      | "webhook_refused"
+      | "copied_too_often",
     message: string,
   ) {
     super(message);
@@ -132,7 +133,10 @@ export class RunRefused extends Error {
  */
 export interface Removal {
   threadId: string;
-  /** A run's id: its checkpoints; `keep_latest`: all but the newest checkpoints; undefined: the whole thread. */
+  /**
+   * A run's id: its checkpoints; `keep_latest`: all but the newest checkpoints; `unread`: what was there for the copies
+   * of a history, by the history's name; undefined: the whole thread.
+   */
   what: string | undefined;
 }
 

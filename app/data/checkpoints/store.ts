@@ -1,7 +1,7 @@
 /**
  * Checkpoints as Redis keeps them: one script, and so one round trip, for each thing that a graph, a worker or a server
- * asks. `lua/include/history.lua` draws the keys. A history lies in its thread's partition and has the thread's id; it
- * is named apart in every key and script, so that a copied thread can share the history of its source later.
+ * asks. `lua/include/history.lua` draws the keys. A history lies in its thread's partition. Scripts are given the thread
+ * and find its history; that of a copied thread stands on its source's.
  *
  * Why these keys (measured, docs/decisions/checkpoints.md): a hash a checkpoint, with its pending writes in it, is read
  * by one HGETALL; an index by order of arrival finds the newest in O(log n) and needs no trust in the clocks of workers;
@@ -38,6 +38,7 @@ const scripts = {
   putWrites: { ofRun: evenWhenFull(putWrites), ofOthers: putWrites },
   readCheckpoints: load("read_checkpoints"),
   readAncestors: load("read_ancestors"),
+  readNamespaces: load("read_namespaces"),
   newestCheckpoint: load("newest_checkpoint"),
   takeBack: load("take_back"),
   deleteHistory: load("delete_history"),
@@ -147,18 +148,22 @@ export class CheckpointStore {
 
   /** The threads that have checkpoints. */
   async *threads(): AsyncGenerator<string> {
-    for (let partition = 0; partition < PARTITIONS; partition++)
-      yield* this.#names(this.#keys.in(partition, "histories"));
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const key = this.#keys.in(partition, "histories");
+      yield* this.#names((from) => this.#persist(() => this.#redis.zrangebylex(key, from, "+", "LIMIT", 0, PAGE_NAMES)));
+    }
   }
 
   /** The namespaces of a thread, by name. */
   namespaces(threadId: string): AsyncGenerator<string> {
-    return this.#names(this.#key(threadId));
+    return this.#names(async (from) =>
+      list(await this.#run(scripts.readNamespaces, threadId, [from, PAGE_NAMES])).map(text),
+    );
   }
 
-  async *#names(key: string): AsyncGenerator<string> {
+  async *#names(page: (from: string) => Promise<string[]>): AsyncGenerator<string> {
     for (let from = "-"; ; ) {
-      const names = await this.#persist(() => this.#redis.zrangebylex(key, from, "+", "LIMIT", 0, PAGE_NAMES));
+      const names = await page(from);
       yield* names;
       if (names.length < PAGE_NAMES) return;
       from = `(${names.at(-1)}`;

@@ -1,30 +1,37 @@
 #!lua flags=allow-oom
---[[ delete_history: remove up to `limit` checkpoints of a history, and after the last one the history itself.
+--[[ delete_history: remove up to `limit` checkpoints of a thread's history, and after the last one the history itself.
+  One that copies read stays for them, as it is, and is nobody's: the last of them takes it along. A thread that goes on
+  after that (LangGraph may delete the checkpoints alone) has a new history.
 
   KEYS  1 history  zset  its namespaces
-  ARGV  1 history   2 limit (checkpoints)
+  ARGV  1 thread   2 limit (checkpoints)
         3 thread, where it is being deleted: only while it is, since another process may have ended that, and a new thread
           have its id
-  Returns  1 when there is more to remove, else 0
+  Returns  1 when there is more to remove, else 0, or the history that has lost its last reader by this (see clear_unread)
+  Holds  I9
 ]]
---- @include "keys"
+--- @include "base"
 --- @include "history"
-local history, room, thread = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-if thread and not redis.call('ZSCORE', key('removals'), thread) then return 0 end
-while room > 0 do
-  local ns = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
-  if not ns then
-    redis.call('UNLINK', key('blobs', history), key('trail', history))
-    redis.call('ZREM', key('histories'), history)
-    return 0
+--- @include "clear"
+local thread, room, deleting = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+if deleting and not redis.call('ZSCORE', key('removals'), deleting) then return 0 end
+local history = history_of(thread)
+
+if layer_of(history).is_read then
+  redis.call('HSET', key('layer', history), 'orphan', 1)
+  redis.call('UNLINK', key('trail', history))
+  redis.call('ZREM', key('histories'), thread)
+  for _, kind in ipairs({ 'thread', 'removing' }) do
+    if redis.call('EXISTS', key(kind, thread)) == 1 then
+      redis.call('HSET', key(kind, thread), 'history', next_history(thread))
+    end
   end
-  local index = key('checkpoints', history, ns)
-  local ids = redis.call('ZRANGE', index, 0, room - 1)
-  for _, id in ipairs(ids) do
-    redis.call('UNLINK', checkpoint_key(history, ns, id))
-    redis.call('ZREM', index, id)
-  end
-  if redis.call('EXISTS', index) == 0 then redis.call('ZREM', KEYS[1], ns) end
-  room = room - math.max(#ids, 1)
+  return 0
 end
-return 1
+
+room = clear_stored(history, room)
+if clear_gone(history, room) == 0 then return 1 end
+local base = clear_rest(history)
+redis.call('ZREM', key('histories'), thread)
+redis.call('ZREM', key('unread'), history)
+return base == '' and 0 or base

@@ -4,7 +4,7 @@
   idle thread: what came after them was built on them, and would have no beginning.
 
   KEYS  1 run
-  ARGV  1 run id  2 thread id (and its history's)
+  ARGV  1 run id  2 thread id
   Returns  'gone' | 'removing' (its checkpoints are to go) | 'missing'
   Holds  I8, I9
 ]]
@@ -25,8 +25,9 @@ redis.call('UNLINK', KEYS[1], key('events', run))
 redis.call('ZREM', key('runs', thread), place .. ':' .. run)
 restore_graph(thread)
 thread_changed(thread)
-local newest = newest_id(thread, '')
-local is_newest = newest and author_run(checkpoint_key(thread, '', newest)) == run
+local history = history_of(thread)
+local newest = newest_id(history, '')
+local is_newest = newest and author_run(checkpoint_key(history, '', newest)) == run
 if redis.call('HGET', thread_key, 'active') ~= '' or not is_newest then return 'gone' end
 -- Its state was the thread's: what it was before is read from the checkpoints that stay.
 redis.call('HSET', thread_key, 'settled', 'idle', 'stale', '1')

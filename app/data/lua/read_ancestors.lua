@@ -3,7 +3,7 @@
   ancestor that has a value of it.
 
   KEYS  1 history  zset  its namespaces
-  ARGV  1 history   2 namespace   3 checkpoint whose ancestors they are, or '' for the newest
+  ARGV  1 thread   2 namespace   3 checkpoint whose ancestors they are, or '' for the newest
         4 ancestor to begin with, or '' for the parent   5 limit (ancestors)   6 limit (bytes of blobs)
         7… channels
   Returns  {ancestor to go on with or '', {digest, bytes of each blob…}, {{values…}, {writes…}} of each ancestor…}
@@ -12,24 +12,24 @@
 --- @include "keys"
 --- @include "history"
 --- @include "tuples"
-local history, ns, id, ancestor = unpack(ARGV, 1, 4)
+local levels, ns, id, ancestor = levels_of(history_of(ARGV[1])), unpack(ARGV, 2, 4)
 local limit, bytes_limit = tonumber(ARGV[5]), tonumber(ARGV[6])
 local wanted = {}
 for at = 7, #ARGV do wanted[ARGV[at]] = true end
 
 if ancestor == '' then
-  if id == '' then id = newest_id(history, ns) end
-  ancestor = id and redis.call('HGET', checkpoint_key(history, ns, id), 'parent') or ''
+  if id == '' then id = newest_of(levels, ns) end
+  ancestor = id and parent_of(levels, ns, id) or ''
 end
 
-local blobs = gather(history)
+local blobs = gather(levels)
 local answer = { '', blobs.list }
 while ancestor ~= '' and next(wanted) do
   if #answer - 2 == limit or blobs.bytes > bytes_limit then
     answer[1] = ancestor
     break
   end
-  local fields = load_checkpoint(history, ns, ancestor)
+  local fields = load_checkpoint(levels, ns, ancestor)
   if not fields then break end
   local values = values_of(fields, blobs, wanted)
   answer[#answer + 1] = { values, writes_of(fields, blobs, wanted) }

@@ -7,7 +7,7 @@
   A run that has stored a checkpoint of the root graph goes on from there, and nothing is undone.
 
   KEYS  1 history  zset  its namespaces
-  ARGV  1 history   2 thread   3 run   4 owner
+  ARGV  1 and 2 thread   3 run   4 owner
   Returns  the number of checkpoints removed and writes undone | 'fenced'
   Holds  I3
 ]]
@@ -15,8 +15,9 @@
 --- @include "fence"
 --- @include "history"
 --- @include "undo"
-local history, thread, run, owner = unpack(ARGV)
+local thread, run, owner = unpack(ARGV, 2)
 if fenced(thread, run, owner) then return 'fenced' end
+local history = history_of(thread)
 
 local undone = 0
 for _, stop in ipairs(redis.call('SMEMBERS', key('trail', history))) do
@@ -26,7 +27,7 @@ for _, stop in ipairs(redis.call('SMEMBERS', key('trail', history))) do
     remove_checkpoint(history, ns, id)
     undone = undone + 1
   else
-    undone = undone + undo_writes(checkpoint, run)
+    undone = undone + undo_writes(history, ns, id, run)
   end
 end
 redis.call('UNLINK', key('trail', history))

@@ -8,6 +8,7 @@
   Holds  I9
 ]]
 --- @include "keys"
-if redis.call('EXISTS', key('runs', ARGV[1]), key('history', ARGV[1])) > 0 then return end
+--- @include "history_name"
+if redis.call('EXISTS', key('runs', ARGV[1]), key('history', history_of(ARGV[1]))) > 0 then return end
 redis.call('UNLINK', key('removing', ARGV[1]))
 redis.call('ZREM', KEYS[1], ARGV[1])

@@ -72,5 +72,10 @@ for _, graph in ipairs(redis.call('SMEMBERS', key('graphs'))) do settle_tokens(g
 local removals = redis.call('ZRANGEBYSCORE', key('removals'), '-inf', now - sweep_ms, 'LIMIT', 0, limit)
 -- Others that sweep now leave them to this caller.
 for _, removal in ipairs(removals) do redis.call('ZADD', key('removals'), now, removal) end
+-- Histories whose last reader has gone: nobody's, so that no thread is busy with them.
+for _, history in ipairs(redis.call('ZRANGEBYSCORE', key('unread'), '-inf', now - sweep_ms, 'LIMIT', 0, limit)) do
+  redis.call('ZADD', key('unread'), now, history)
+  removals[#removals + 1] = history .. ':unread'
+end
 local expiring = redis.call('ZRANGEBYSCORE', key('expiring'), '-inf', now, 'LIMIT', 0, limit)
 return { requeued, failed, overruled, removals, expiring }
