@@ -2,9 +2,11 @@
 import { registerAssistants } from "./data/assistants/register.js";
 import { AssistantThreads } from "./data/assistants/threads.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
+import { Copies } from "./data/copies.js";
 import { checkModel } from "./data/model.js";
 import { Removals } from "./data/removal.js";
 import { StateDrafts } from "./data/stateDrafts.js";
+import { ThreadStorage } from "./data/storage.js";
 import { createGraphStore } from "./data/store/graphStore.js";
 import { ItemStore } from "./data/store/items.js";
 import { startStoreSweeper } from "./data/store/sweeper.js";
@@ -87,6 +89,8 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
     threads,
     threadSearch,
     removals,
+    copies: new Copies({ redis, keys, removals }),
+    storage: new ThreadStorage(redis, keys),
     assistants,
     graphs,
     schemas,

@@ -1,4 +1,4 @@
-/** Threads as clients are to see them: a run that was ended for its owner has told no state, which is read once. */
+/** Threads as clients are to see them: a copy, and a run that was ended for its owner, have told no state: it is read once. */
 import type { ThreadRecord, Threads } from "../data/threads.js";
 import type { ThreadStates } from "./threadStates.js";
 

@@ -7,8 +7,10 @@ import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph-checkp
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import { createKeyCheck, presentedKey } from "../auth/apiKeys.js";
+import type { Copies } from "../data/copies.js";
 import type { Removals } from "../data/removal.js";
 import type { StateDrafts } from "../data/stateDrafts.js";
+import type { ThreadStorage } from "../data/storage.js";
 import type { ThreadSearch } from "../data/threads/search.js";
 import type { Threads } from "../data/threads.js";
 import type { Graphs } from "../graphs/load.js";
@@ -31,6 +33,7 @@ import { statelessRunRoutes } from "./statelessRuns.js";
 import { StateUpdates, stateUpdateRoutes } from "./stateUpdates.js";
 import { type StoreItems, storeRoutes } from "./store.js";
 import { systemRoutes } from "./system.js";
+import { threadCopyRoutes } from "./threadCopies.js";
 import { threadPatchRoutes } from "./threadPatch.js";
 import { threadSearchRoutes } from "./threadSearch.js";
 import { createThreadStates } from "./threadStates.js";
@@ -57,7 +60,9 @@ export interface ServerDeps {
   runs: RunsCore;
   threads: Pick<Threads, "create" | "get" | "change" | "refresh">;
   threadSearch: Pick<ThreadSearch, "find" | "count">;
-  removals: Pick<Removals, "deleteThread" | "deleteRun">;
+  removals: Pick<Removals, "deleteThread" | "deleteRun" | "prune">;
+  copies: Pick<Copies, "copy">;
+  storage: Pick<ThreadStorage, "measure">;
   assistants: AssistantsCore;
   schemas: Pick<SchemaSource, "of">;
   graphs: Pick<Graphs, "has" | "get"> & { runtime: Pick<Graphs["runtime"], "version" | "Command" | "Send"> };
@@ -117,6 +122,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   runRoutes(resource, { runs, threads, removals, assistants, answers, states });
   runBatchRoutes(resource, { assistants, runs, log });
   threadStreamRoutes(resource, { runs, threads, states, currentValues, open, log });
+  threadCopyRoutes(resource, { threads, removals, copies: deps.copies, storage: deps.storage, states });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
 

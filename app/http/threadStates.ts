@@ -1,6 +1,6 @@
 /** A thread's states, read by the graph of its runs from the checkpoints, and written as the API shows them. */
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import type { ThreadRecord, Threads, ThreadState } from "../data/threads.js";
+import type { ThreadRecord, ThreadState } from "../data/threads.js";
 import { type Graph, type Graphs, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
 import { toJson } from "../graphs/serialize.js";
 import { interruptsOf, threadStatusOf, toThreadState } from "../graphs/state.js";
@@ -81,23 +81,6 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
         return undefined;
       }
     },
-  };
-}
-
-/** A thread whose run was ended for its owner, or was copied, tells no state: it is read from the checkpoints, once. */
-export function createFresh({
-  threads,
-  states,
-}: {
-  threads: Pick<Threads, "refresh">;
-  states: Pick<ThreadStates, "newest">;
-}): (thread: ThreadRecord) => Promise<ThreadRecord> {
-  return async (thread) => {
-    const state = thread.stale && (await states.newest(thread));
-    if (!state) return thread;
-    await threads.refresh(thread, state);
-    const told = thread.status === "busy" || thread.status === "error";
-    return { ...thread, ...state, status: told ? thread.status : state.status };
   };
 }
 

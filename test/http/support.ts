@@ -277,7 +277,7 @@ export interface StartOptions {
   log?: Log;
   /** The real one, instead of runs that stand still. */
   core?: Pick<ServerDeps, "runs" | "threads" | "redis"> &
-    Partial<Pick<ServerDeps, "removals" | "assistants" | "schemas" | "drafts" | "threadSearch">>;
+    Partial<Pick<ServerDeps, "removals" | "copies" | "storage" | "assistants" | "schemas" | "drafts" | "threadSearch">>;
   /** Those of another server. */
   runs?: StillRuns;
 }
@@ -293,7 +293,13 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     runs,
     threads,
     threadSearch: { find: nowhere, count: nowhere },
-    removals: { deleteThread: async (threadId) => threads.records.delete(threadId), deleteRun: async () => false },
+    removals: {
+      deleteThread: async (threadId) => threads.records.delete(threadId),
+      deleteRun: async () => false,
+      prune: async (threadId) => threads.records.has(threadId),
+    },
+    copies: { copy: nowhere },
+    storage: { measure: nowhere },
     assistants: memoryAssistants(["echo", "writer"]),
     schemas: { of: async () => undefined },
     ...options.core,

@@ -122,12 +122,14 @@ export class ModelThread {
     return Object.fromEntries(
       [...this.namespaces].map(([ns, list]) => [
         ns,
-        list.toReversed().map(({ id, parent, value, kept, writes }) => [
-          id,
-          parent,
-          { a: value, kept: kept.value },
-          [...writes.values()].sort(inOrder).map(({ task, channel, value }) => [task, channel, value]),
-        ]),
+        list
+          .toReversed()
+          .map(({ id, parent, value, kept, writes }) => [
+            id,
+            parent,
+            { a: value, kept: kept.value },
+            [...writes.values()].sort(inOrder).map(({ task, channel, value }) => [task, channel, value]),
+          ]),
       ]),
     );
   }

@@ -38,7 +38,19 @@ const SHARED = /:(swept|graphs|wake:\w+|named:.*)$/;
 
 const KINDS = [
   ...["create", "start", "start", "start", "put", "put", "put", "write", "write", "answer", "answer", "sub", "sub"],
-  ...["finish", "finish", "copy", "copy", "copy", "rollBack", "takeOver", "deleteRun", "prune", "deleteThread", "sweep"],
+  ...[
+    "finish",
+    "finish",
+    "copy",
+    "copy",
+    "copy",
+    "rollBack",
+    "takeOver",
+    "deleteRun",
+    "prune",
+    "deleteThread",
+    "sweep",
+  ],
 ] as const;
 type Kind = (typeof KINDS)[number];
 interface Move {
@@ -224,7 +236,12 @@ class World {
         const { checkpoint_ns: ns = "", thread_id } = config.configurable ?? {};
         expect(thread_id).toBe(thread.id);
         found[ns] ??= [];
-        found[ns].push([checkpoint.id, parentConfig?.configurable?.checkpoint_id, checkpoint.channel_values, pendingWrites]);
+        found[ns].push([
+          checkpoint.id,
+          parentConfig?.configurable?.checkpoint_id,
+          checkpoint.channel_values,
+          pendingWrites,
+        ]);
       }
       expect(found).toEqual(thread.seen());
       expect((await saver.newest(thread.id))?.checkpointId).toBe(thread.newest("")?.id);

@@ -150,7 +150,9 @@ export class CheckpointStore {
   async *threads(): AsyncGenerator<string> {
     for (let partition = 0; partition < PARTITIONS; partition++) {
       const key = this.#keys.in(partition, "histories");
-      yield* this.#names((from) => this.#persist(() => this.#redis.zrangebylex(key, from, "+", "LIMIT", 0, PAGE_NAMES)));
+      yield* this.#names((from) =>
+        this.#persist(() => this.#redis.zrangebylex(key, from, "+", "LIMIT", 0, PAGE_NAMES)),
+      );
     }
   }
 
