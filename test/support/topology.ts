@@ -43,6 +43,8 @@ export interface TopologyOptions {
   workers?: number;
   /** A langgraph.json; the bundled agents without one. */
   config?: string;
+  /** The folder of the build; the one that all tests of a run share without it. */
+  build?: string;
   environment?: Record<string, string>;
   /** The Redis to use, and to stop at the end; one of its own without it. */
   redis?: { url: string; stop(): Promise<void> };
@@ -50,11 +52,12 @@ export interface TopologyOptions {
 
 export async function topology(options: TopologyOptions = {}): Promise<Topology> {
   const redis = options.redis ?? (await startRedis());
+  const { build: shared = builtApp() } = options;
   const servers: Instance[] = [];
   const workers: Instance[] = [];
   const environment = {
     REDIS_URL: await asApp(redis.url),
-    LANGGRAPH_CONFIG_FILE: options.config ?? join(builtApp(), "agents", "langgraph.json"),
+    LANGGRAPH_CONFIG_FILE: options.config ?? join(shared, "agents", "langgraph.json"),
     LEASE_MS: "1500",
     HEARTBEAT_MS: "500",
     SWEEP_MS: "250",
@@ -64,7 +67,7 @@ export async function topology(options: TopologyOptions = {}): Promise<Topology>
     ...options.environment,
   };
   const begun = { server: 0, worker: 0 };
-  const start = (role: "server" | "worker", more: Record<string, string> = {}, build?: string) =>
+  const start = (role: "server" | "worker", more: Record<string, string> = {}, build = shared) =>
     startInstance(role, `${role}-${++begun[role]}`, { ...environment, ...more }, build);
   const startServer = async (more?: Record<string, string>, build?: string) => {
     const instance = await start("server", more, build);
@@ -107,7 +110,7 @@ async function startInstance(
   role: "server" | "worker",
   name: string,
   environment: Record<string, string>,
-  build = builtApp(),
+  build: string,
 ): Promise<Instance> {
   const child = fork(join(build, "main.js"), [role], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment, INSTANCE_NAME: name },

@@ -1,0 +1,183 @@
+/** Streams of the JavaScript SDK: what each mode sends, and joining them. */
+import { randomUUID } from "node:crypto";
+import type { StreamMode } from "@langchain/langgraph-sdk";
+import type { Case } from "../cases.js";
+import { anything, each, having, is, must, number, object, text, uuid, type Wanted } from "../shape.js";
+import { type Chunk, collect, eventsOf, newThread, refused } from "./support.js";
+
+const started = (runId: Wanted = uuid) => having({ run_id: runId, attempt: 1 });
+const chunk = (event: string, data: Parameters<typeof must>[1]) => ({ id: text, event, data });
+const end = having({ event: "end" });
+
+export const streamCases: Case[] = [
+  {
+    name: "runs.stream: metadata first, then values and updates in order, end last",
+    async run({ client: { runs }, client }) {
+      const threadId = await newThread(client);
+      let ids: { run_id: string; thread_id?: string } | undefined;
+      const chunks = await collect(
+        runs.stream(threadId, "steps", {
+          ...{ input: { topic: "a" }, streamMode: ["values", "updates"] },
+          onRunCreated: (created) => {
+            ids = created;
+          },
+        }),
+      );
+      must(ids, { run_id: uuid, thread_id: threadId }, "onRunCreated");
+      must(chunks, [
+        chunk("metadata", started(ids?.run_id)),
+        chunk("values", { topic: "a", items: [] }),
+        chunk("updates", { first: { items: ["first"] } }),
+        chunk("values", { topic: "a", items: ["first"] }),
+        chunk("updates", { second: { items: ["second"] } }),
+        chunk("values", { topic: "a", items: ["first", "second"] }),
+        end,
+      ]);
+    },
+  },
+  {
+    name: "runs.stream: messages-tuple and messages",
+    async run({ client: { runs } }) {
+      const input = { messages: [{ role: "user", content: "Hi" }] };
+      const tuples = await collect(runs.stream(null, "speaks", { input, streamMode: "messages-tuple" }));
+      const messages = tuples.filter(({ event }) => event === "messages");
+      must(messages.map(({ data }) => (data as [{ content: string }])[0].content).join(""), "Hello");
+      must(
+        messages.map(({ data }) => data),
+        each([having({ id: text, type: "AIMessageChunk" }), having({ langgraph_node: "speak", langgraph_step: 1 })]),
+      );
+      const whole = await collect(runs.stream(null, "speaks", { input, streamMode: "messages" }));
+      const of = (event: string) => whole.filter((one) => one.event === event).map(({ data }) => data);
+      const [told] = of("messages/metadata");
+      must(Object.values(told as object), [having({ metadata: having({ langgraph_node: "speak" }) })]);
+      const partial = of("messages/partial").map((data) => (data as [{ content: string }])[0].content);
+      must(partial.at(-1), "Hello");
+      must(
+        partial.every((content) => "Hello".startsWith(content)),
+        true,
+        "partial messages accumulate",
+      );
+    },
+  },
+  {
+    name: "runs.stream: custom, debug, tasks, checkpoints, events",
+    async run({ client: { runs }, client }) {
+      const datas = async (streamMode: StreamMode, graph = "steps") => {
+        const input = graph === "ticks" ? { count: 2 } : { topic: "a" };
+        const chunks: Chunk[] = await collect(runs.stream(await newThread(client), graph, { input, streamMode }));
+        must([chunks[0]?.event, chunks.at(-1)?.event], ["metadata", "end"]);
+        const inner = chunks.slice(1, -1);
+        must(eventsOf(inner), each(streamMode));
+        return inner.map(({ data }) => data);
+      };
+      must(await datas("custom", "ticks"), [{ tick: 1 }, { tick: 2 }]);
+      must(await datas("debug"), each({ step: number, timestamp: text, type: text, payload: object }));
+      const tasks = await datas("tasks");
+      must(tasks, [
+        having({ id: text, name: "first", input: object, triggers: each(text) }),
+        having({ id: text, name: "first", result: anything, interrupts: [] }),
+        having({ name: "second" }),
+        having({ name: "second", result: anything }),
+      ]);
+      const checkpoints = await datas("checkpoints");
+      must(checkpoints, each(having({ values: object, next: each(text), config: object, metadata: object })));
+      must(checkpoints.at(-1), having({ values: { topic: "a", items: ["first", "second"] }, next: [] }));
+      const events = await datas("events");
+      must(events, each(having({ event: text, name: text, run_id: text, data: object })));
+      must((events[0] as { event: string }).event, "on_chain_start");
+    },
+  },
+  {
+    name: "runs.stream: events of subgraphs carry their namespace",
+    async run({ client: { runs } }) {
+      const options = { input: { topic: "x" }, streamMode: "updates" as const, streamSubgraphs: true };
+      const chunks = await collect(runs.stream(null, "family", options));
+      const inner = is("updates of the child", (event) => /^updates\|child:[0-9a-f-]+$/.test(String(event)));
+      must(eventsOf(chunks), ["metadata", inner, "updates", "updates", "end"]);
+      must(chunks[1]?.data, { inner: { items: ["inner x"] } });
+    },
+  },
+  {
+    name: "runs.stream: interrupts and errors",
+    async run({ client: { runs }, client }) {
+      const asked = await collect(
+        runs.stream(await newThread(client), "asks", { input: { topic: "go" }, streamMode: ["values", "updates"] }),
+      );
+      const __interrupt__ = [having({ id: text, value: { question: "May I go?" } })];
+      must(asked.find(({ event, data }) => event === "updates" && "__interrupt__" in (data as object))?.data, {
+        __interrupt__,
+      });
+      must(asked.filter(({ event }) => event === "values").at(-1)?.data, having({ __interrupt__ }));
+      const failed = await collect(runs.stream(await newThread(client), "fails", { input: {} }));
+      must(failed.slice(-2), [having({ event: "error", data: { error: "RangeError", message: "planned" } }), end]);
+    },
+  },
+  {
+    name: "runs.stream: stateless, and joining it by its run alone",
+    async run({ client: { runs } }) {
+      let runId = "";
+      const options = { input: { count: 3, pace_ms: 50 }, streamMode: "custom" as const, streamResumable: true };
+      const onRunCreated = (ids: { run_id: string }) => {
+        runId = ids.run_id;
+      };
+      const chunks = await collect(runs.stream(null, "ticks", { ...options, onRunCreated }));
+      must(eventsOf(chunks), ["metadata", "custom", "custom", "custom", "end"]);
+      must(await collect(runs.joinStream(null, runId, { lastEventId: "-1" })), chunks as never);
+    },
+  },
+  {
+    name: "runs.joinStream: from the start, after an id, and with modes left out",
+    async run({ client: { runs }, client }) {
+      const threadId = await newThread(client);
+      const streamMode: StreamMode[] = ["values", "updates", "custom"];
+      const input = { count: 3, pace_ms: 20 };
+      const { run_id } = await runs.create(threadId, "ticks", { input, streamMode, streamResumable: true });
+      const all = await collect(runs.joinStream(threadId, run_id));
+      must(eventsOf(all), ["metadata", "values", "custom", "custom", "custom", "updates", "values", "end"]);
+      must(await collect(runs.joinStream(threadId, run_id, { lastEventId: "-1" })), all as never);
+      must(await collect(runs.joinStream(threadId, run_id, { lastEventId: all[3]?.id ?? "" })), all.slice(4) as never);
+      const custom = await collect(runs.joinStream(threadId, run_id, { lastEventId: "-1", streamMode: ["custom"] }));
+      must(eventsOf(custom), ["metadata", "custom", "custom", "custom", "end"]);
+      await refused(collect(runs.joinStream(threadId, randomUUID())) as never, 404, /does not exist/);
+    },
+  },
+  {
+    name: "runs.joinStream: cancels the run when its client leaves",
+    async run({ client: { runs }, client }) {
+      const threadId = await newThread(client);
+      const { run_id } = await runs.create(threadId, "ticks", {
+        ...{ input: { count: 500, pace_ms: 50 }, streamMode: "custom" },
+      });
+      const leave = new AbortController();
+      const options = { signal: leave.signal, cancelOnDisconnect: true };
+      for await (const { event } of runs.joinStream(threadId, run_id, options)) if (event === "custom") leave.abort();
+      await runs.join(threadId, run_id);
+      must((await runs.get(threadId, run_id)).status, "interrupted");
+    },
+  },
+  {
+    name: "threads.joinStream: the events of every run of the thread",
+    async run({ client: { runs, threads }, client }) {
+      const threadId = await newThread(client);
+      const leave = new AbortController();
+      const seen: Chunk[] = [];
+      const follow = async () => {
+        for await (const one of threads.joinStream(threadId, { signal: leave.signal, lastEventId: "-" })) {
+          seen.push(one as Chunk);
+          if (seen.filter(({ event }) => event === "values").length === 6) return leave.abort();
+        }
+      };
+      const act = async () => {
+        await runs.wait(threadId, "steps", { input: { topic: "a" } });
+        await runs.wait(threadId, "steps", { input: { topic: "b" } });
+      };
+      await Promise.all([follow(), act()]);
+      const values = seen.filter(({ event }) => event === "values").map(({ data }) => data);
+      must(values.at(0), { topic: "a", items: [] });
+      must(values.at(-1), { topic: "b", items: ["first", "second", "first", "second"] });
+      const ids = seen.map(({ id }) => id).filter((id) => id !== undefined);
+      must(new Set(ids).size, ids.length, "distinct ids");
+      must(seen.filter(({ event }) => event === "metadata").length, 2, "runs told of");
+    },
+  },
+];
