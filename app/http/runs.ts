@@ -275,7 +275,7 @@ function destination(
 export function joinOptions(query: z.output<typeof JoinQuery>, headers: z.output<typeof JoinHeaders>, url: string) {
   return {
     lastEventId: headers["last-event-id"],
-    wanted: query.stream_mode ? wantsModes(query.stream_mode) : wantsAll,
+    wanted: query.stream_mode?.length ? wantsModes(query.stream_mode) : wantsAll,
     cancelOnDisconnect: query.cancel_on_disconnect,
     search: /\?.*$/.exec(url)?.[0] ?? "",
   };

@@ -102,6 +102,13 @@ describe("a new run's stream", () => {
 });
 
 describe("a joined stream", () => {
+  test("leaves nothing out for an empty stream_mode, which the Python SDK sends where none was given", async () => {
+    const runId = await startRun({ stream_resumable: true });
+    at.runs.emit(runId, ["metadata", {}], ["values", 1], ["custom", 2], ["end", null]);
+    const response = await fetch(`${at.url}/runs/${runId}/stream?cancel_on_disconnect=false&stream_mode=`);
+    expect(names(await response.text())).toEqual(["metadata", "values", "custom", "end"]);
+  });
+
   test("goes on after the last id, from the start with -1, and of a resumable run without an id", async () => {
     const kept = await startRun({ stream_resumable: true });
     const live = await startRun();
