@@ -27,8 +27,3 @@ export interface Context {
 export interface Part {
   run(context: Context): Promise<Outcome>;
 }
-
-/** Something that this machine lacks, and how to get it. */
-export class MissingError extends Error {
-  override name = "MissingError";
-}

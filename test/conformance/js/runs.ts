@@ -34,7 +34,10 @@ export const runCases: Case[] = [
       };
       must(made, run("steps", wanted));
       must(told, { run_id: made.run_id, thread_id: threadId }, "onRunCreated");
-      must(await runs.join(threadId, made.run_id), { topic: "trains", items: ["first", "second"] });
+      must(await runs.join(threadId, made.run_id), {
+        ...{ topic: "trains", items: ["first", "second"] },
+        __interrupt__: [],
+      });
       must(await runs.get(threadId, made.run_id), run("steps", { ...wanted, status: "success" }));
       await refused(runs.get(threadId, randomUUID()), 404, /does not exist/);
       await refused(runs.join(threadId, randomUUID()), 404, /does not exist/);

@@ -44,7 +44,7 @@ export const streamCases: Case[] = [
       must(messages.map(({ data }) => (data as [{ content: string }])[0].content).join(""), "Hello");
       must(
         messages.map(({ data }) => data),
-        each([having({ id: text, type: "AIMessageChunk" }), having({ langgraph_node: "speak", langgraph_step: 1 })]),
+        each([having({ id: text, type: "ai" }), having({ langgraph_node: "speak", langgraph_step: 1 })]),
       );
       const whole = await collect(runs.stream(null, "speaks", { input, streamMode: "messages" }));
       const of = (event: string) => whole.filter((one) => one.event === event).map(({ data }) => data);
@@ -93,8 +93,16 @@ export const streamCases: Case[] = [
       const options = { input: { topic: "x" }, streamMode: "updates" as const, streamSubgraphs: true };
       const chunks = await collect(runs.stream(null, "family", options));
       const inner = is("updates of the child", (event) => /^updates\|child:[0-9a-f-]+$/.test(String(event)));
-      must(eventsOf(chunks), ["metadata", inner, "updates", "updates", "end"]);
-      must(chunks[1]?.data, { inner: { items: ["inner x"] } });
+      must(eventsOf(chunks), ["metadata", inner, inner, "updates", "updates", "end"]);
+      must(
+        chunks.slice(1, 5).map(({ data }) => data),
+        [
+          { inner: { items: ["inner x"] } },
+          { close: { items: ["closed"] } },
+          { child: { topic: "x", items: ["inner x", "closed"] } },
+          { after: { items: ["inner x", "closed", "after"] } },
+        ],
+      );
     },
   },
   {

@@ -78,11 +78,10 @@ export const state = (threadId: string, more: Record<string, Wanted> = {}): Want
 });
 
 export const task = (name: string, more: Record<string, Wanted> = {}): Wanted => ({
-  ...{ id: text, name, error: null, interrupts: [], checkpoint: null, state: null, result: anything },
+  ...{ id: text, name, path: each(anything), error: null, interrupts: [], checkpoint: null, state: null },
+  result: anything,
   ...more,
 });
-
-export const lists = each;
 
 /** The answer is an HTTP error whose body is `{"detail": "…"}`. */
 export async function refused(asked: Promise<unknown>, status: number, detail: RegExp): Promise<void> {

@@ -1,7 +1,7 @@
 /** `client.threads` of the JavaScript SDK: states, their history, and writing them. */
 import { randomUUID } from "node:crypto";
 import type { Case } from "../cases.js";
-import { having, must, text, uuid } from "../shape.js";
+import { having, is, must, text, uuid } from "../shape.js";
 import { checkpoint, newThread, ranOn, refused, state, task } from "./support.js";
 
 export const threadStateCases: Case[] = [
@@ -51,18 +51,30 @@ export const threadStateCases: Case[] = [
     name: "threads.getState with subgraphs: the task holds the subgraph's state",
     async run({ client }) {
       const id = await newThread(client);
-      await client.runs.wait(id, "family", { input: { topic: "x" }, interruptBefore: ["inner"] });
-      const plain = await client.threads.getState(id);
-      must(plain.next, ["child"]);
+      await client.runs.wait(id, "family", { input: { topic: "ask" } });
+      const interrupts = [{ id: text, value: "Which?" }];
+      const [plain] = (await client.threads.getState(id)).tasks;
+      must(plain, having({ name: "child", interrupts, state: null, checkpoint: having({ checkpoint_ns: text }) }));
       const [child] = (await client.threads.getState(id, undefined, { subgraphs: true })).tasks;
+      const inside = child?.state?.checkpoint;
       must(
         child?.state,
-        having({ values: having({ topic: "x" }), next: ["inner"], checkpoint: having({ checkpoint_ns: text }) }),
+        having({
+          values: { topic: "ask", items: [] },
+          next: ["inner"],
+          tasks: [having({ name: "inner", interrupts })],
+        }),
         "the subgraph",
       );
-      const inside = child?.state?.checkpoint;
       if (!inside) throw new Error("the subgraph has a checkpoint");
+      must(
+        inside.checkpoint_ns,
+        is("the child's namespace", (at) => /^child:/.test(String(at))),
+      );
       must((await client.threads.getState(id, inside)).next, ["inner"]);
+      must(await client.runs.wait(id, "family", { command: { resume: "this" } }), {
+        ...{ topic: "ask", items: ["inner this", "closed", "after"] },
+      });
     },
   },
   {

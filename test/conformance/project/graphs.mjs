@@ -25,12 +25,14 @@ export const asks = new StateGraph(Items)
   .compile();
 
 const child = new StateGraph(Items)
-  .addNode("inner", ({ topic }) => ({ items: [`inner ${topic}`] }))
+  .addNode("inner", ({ topic }) => ({ items: [`inner ${topic === "ask" ? interrupt("Which?") : topic}`] }))
+  .addNode("close", add("closed"))
   .addEdge(START, "inner")
-  .addEdge("inner", END)
+  .addEdge("inner", "close")
+  .addEdge("close", END)
   .compile();
 
-/** A subgraph, then a step. */
+/** A subgraph, which asks for the topic `ask`; then a step. */
 export const family = new StateGraph(Annotation.Root({ items: Annotation(), topic: Annotation() }))
   .addNode("child", child)
   .addNode("after", ({ items }) => ({ items: [...items, "after"] }))
