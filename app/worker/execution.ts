@@ -191,9 +191,10 @@ export class Execution {
   /** Twice the cost of `stream`: only for clients that asked for `events`. */
   async #streamAllEvents(graph: Graph, input: unknown, options: Record<string, unknown>): Promise<void> {
     for await (const event of graph.streamEvents(input, { ...options, version: "v2" })) {
-      await this.#write([this.#events.event(event)]);
       const ofTheGraph = event.event === "on_chain_stream" && event.run_id === this.run.runId;
+      // What the graph itself streams comes in the modes that the client asked for, not in those that we need as well.
       if (ofTheGraph) await this.#take(event.data.chunk);
+      else await this.#write(this.#events.event(event));
     }
   }
 

@@ -4,12 +4,16 @@
  */
 
 import { toEventData } from "../graphs/eventData.js";
+import type { GraphEvent } from "../graphs/graph.js";
 import { toJson } from "../graphs/serialize.js";
 import type { NewEvent } from "../runs/attempts.js";
 import { withInterrupts } from "./outcome.js";
 
 /** Modes of clients that `graph.stream` has under the same name; `messages-tuple` and `messages` are both its `messages`. */
 const OWN_MODES = ["values", "updates", "custom", "debug", "tasks", "checkpoints", "tools"];
+
+/** LangGraph's tag of steps that are its own. */
+const HIDDEN = "langsmith:hidden";
 
 /** A chat message or a chunk of one, as far as this file looks into it. */
 interface Message {
@@ -58,9 +62,10 @@ export class StreamEvents {
     return this.#modes.has(mode) ? [{ event: named(mode), data }] : [];
   }
 
-  /** One of `streamEvents`, as it is. */
-  event(event: unknown): NewEvent {
-    return { event: "events", data: toJson(toEventData("events", event)) };
+  /** One of `streamEvents`, as it is, unless it is tagged to be seen by nobody. */
+  event(event: Pick<GraphEvent, "tags">): NewEvent[] {
+    if (event.tags?.includes(HIDDEN)) return [];
+    return [{ event: "events", data: toJson(toEventData("events", event)) }];
   }
 
   /** A graph tells of its interrupts by a chunk of `values` of their own. */

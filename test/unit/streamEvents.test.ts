@@ -42,3 +42,9 @@ test("a chunked message is sent as it grows, once with its metadata; a whole one
     ["messages/complete", [{ id: "n", text: "whole" }]],
   ]);
 });
+
+test("of LangChain's events those of hidden steps are not sent", () => {
+  const events = new StreamEvents(["events"], false);
+  expect(events.event({ tags: ["graph:step:0", "langsmith:hidden"] })).toEqual([]);
+  expect(events.event({ tags: ["graph:step:1"] })).toEqual([{ event: "events", data: '{"tags":["graph:step:1"]}' }]);
+});
