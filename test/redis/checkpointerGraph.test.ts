@@ -268,3 +268,17 @@ describe("a run", () => {
     expect(executed).toEqual(["the first tool"]);
   });
 });
+
+test("a checkpoint has its run's metadata, and of `configurable` the run's ids alone", async () => {
+  const graph = interview(langgraph, saver());
+  const configurable = { thread_id: uuid(), run_id: uuid(), graph_id: "interview", provider_api_key: "secret" };
+  await graph.invoke({ topic: "trains" }, { configurable, metadata: { team: "red" } });
+  const ofRun = { team: "red", run_id: configurable.run_id, graph_id: "interview" };
+  const where = { thread_id: configurable.thread_id };
+  for (const { metadata } of await all(graph.getStateHistory({ configurable: where })))
+    expect(metadata).toEqual({ ...ofRun, ...where, source: metadata?.source, step: metadata?.step, parents: {} });
+
+  const found = (team: string) => all(graph.getStateHistory({ configurable: where }, { filter: { team } }));
+  expect(await found("red")).toHaveLength(4);
+  expect(await found("blue")).toEqual([]);
+});

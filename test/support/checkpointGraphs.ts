@@ -10,7 +10,7 @@ export type Durability = "sync" | "async" | "exit";
 export interface TestGraph {
   invoke(input: unknown, config: Config & { durability?: Durability }): Promise<Record<string, unknown>>;
   getState(config: Config, options?: { subgraphs?: boolean }): Promise<Snapshot>;
-  getStateHistory(config: Config): AsyncIterable<Snapshot>;
+  getStateHistory(config: Config, options?: { filter?: Record<string, unknown> }): AsyncIterable<Snapshot>;
   updateState(config: Config, values: unknown, asNode?: string): Promise<Config>;
 }
 

@@ -7,6 +7,7 @@ import type { BaseCheckpointSaver, CheckpointTuple, DeltaChannelHistory } from "
 import { type Configurable, checkpointIdOf, configOf, placeOf } from "./address.js";
 import { writerOf } from "./author.js";
 import type { Serializer } from "./cells.js";
+import { withMetadataOfRun } from "./metadata.js";
 import { CheckpointStore, type CheckpointStoreDeps } from "./store.js";
 import type { Ancestor, Place, StoredCheckpoint } from "./stored.js";
 import { changedSince, toHistory, toStep, toTuple, toWrites } from "./tuples.js";
@@ -61,7 +62,9 @@ export function checkpointerOn(langgraph: LangGraphCopy, store: CheckpointStore)
       }
     }
 
-    async put(...[{ configurable = {} }, checkpoint, metadata, newVersions]: Put): Promise<Config> {
+    async put(...[config, checkpoint, own, newVersions]: Put): Promise<Config> {
+      const { configurable = {} } = config;
+      const metadata = withMetadataOfRun(config, own);
       const place = { ...placeOf(configurable), parentId: checkpointIdOf(configurable) };
       const writer = writerOf(configurable);
       const isChanged = changedSince(place.parentId, checkpoint, metadata, newVersions);
