@@ -1,0 +1,76 @@
+/**
+ * Part of `npm run conformance`: the same requests to LangChain's development server and to ours, compared field by field.
+ * A difference that nobody intended fails, and so does an intended one that is gone.
+ */
+import { compareExchanges, type Difference, Ids } from "./differential/compare.js";
+import { type Exchange, Exchanges } from "./differential/exchange.js";
+import { describeIntended, Intentions } from "./differential/intended.js";
+import { uncovered } from "./differential/operations.js";
+import { type Scenario, scenarios } from "./differential/scenarios.js";
+import { type Sides, startSides } from "./differential/sides.js";
+
+export interface DifferentialContext {
+  /** The folder of our build. */
+  build: string;
+  /** A line of progress. */
+  say(line: string): void;
+}
+
+/** Each waits most of its time: for runs, and for the development server's looks at its queue. */
+const AT_ONCE = 6;
+
+export async function run({ build, say }: DifferentialContext): Promise<{ passed: number; failed: string[] }> {
+  const sides = await startSides(build);
+  try {
+    const intentions = new Intentions();
+    const exchanges: [Exchange, Exchange][] = [];
+    const failed: string[] = [];
+    const waiting = [...scenarios];
+    const play = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const { pairs, problems } = await playOn(sides, next);
+        exchanges.push(...pairs);
+        const ids = new Ids();
+        const differences = pairs.flatMap(([theirs, ours]) => compareExchanges(theirs, ours, ids));
+        const unintended = differences.filter((difference) => !intentions.include(difference));
+        failed.push(...problems, ...describe(next, unintended));
+        say(
+          `differential: ${next.name}: ${pairs.length} exchanges, ${differences.length - unintended.length} intended`,
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, play));
+    failed.push(...intentions.gone().map((gone) => `an intended difference is gone: ${describeIntended(gone)}`));
+    failed.push(...uncovered(exchanges));
+    return { passed: exchanges.length, failed };
+  } finally {
+    await sides.stop();
+  }
+}
+
+async function playOn(
+  sides: Sides,
+  scenario: Scenario,
+): Promise<{ pairs: [Exchange, Exchange][]; problems: string[] }> {
+  const both = [new Exchanges(sides.developmentUrl), new Exchanges(sides.ourUrl)] as const;
+  const ends = await Promise.allSettled(both.map((side) => scenario.run(side)));
+  const problems = ends.flatMap((end) =>
+    end.status === "rejected" ? [`${scenario.name}: it could not be played to its end: ${end.reason}`] : [],
+  );
+  const [theirs, ours] = both.map(({ all }) => all);
+  const pairs = (theirs ?? []).flatMap((exchange, index): [Exchange, Exchange][] => {
+    const other = ours?.[index];
+    return other ? [[exchange, other]] : [];
+  });
+  return { pairs, problems };
+}
+
+function describe({ name }: Scenario, differences: Difference[]): string[] {
+  return differences.map(
+    ({ operation, about, path, development, ours }) =>
+      `${name}: ${operation}${about && ` (${about})`}: ${path}: the development server says ${short(development)}, ours ${short(ours)}`,
+  );
+}
+
+const MOST_SHOWN = 300;
+const short = (text: string) => (text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text);
