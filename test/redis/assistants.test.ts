@@ -252,6 +252,15 @@ describe("a search", () => {
   });
 });
 
+test("a search's lists and objects need only be a part of what an assistant has", async () => {
+  await make({ metadata: { part: "of", held: { a: 1, list: [1, { b: 2, c: 3 }] } } });
+  const total = async (held: unknown) =>
+    (await first.assistants.find({ metadata: { part: "of", held } }, newest)).total;
+  expect(await total({ list: [{ c: 3 }, 1] })).toBe(1);
+  expect(await total({ list: [{ c: 2 }] })).toBe(0);
+  expect(await total({ a: 1, d: 4 })).toBe(0);
+});
+
 /** What commands read assistants since the last RESETSTAT. */
 async function callsIn(redis: Redis): Promise<Record<string, number>> {
   const stats = await redis.info("commandstats");

@@ -1,6 +1,6 @@
 /** An assistant, what of it is versioned, and how both are kept. */
 import { createHash } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
+import { contains } from "../threads/filter.js";
 
 /** What a version holds; a change makes a new one. */
 export interface AssistantBody {
@@ -97,8 +97,6 @@ export function matches(assistant: Assistant, { graphId, name, metadata }: Assis
   return (
     (graphId === undefined || assistant.graphId === graphId) &&
     (name === undefined || assistant.name.toLowerCase().includes(name.toLowerCase())) &&
-    Object.entries(metadata ?? {}).every(
-      ([key, value]) => Object.hasOwn(assistant.metadata, key) && isDeepStrictEqual(assistant.metadata[key], value),
-    )
+    contains(assistant.metadata, metadata ?? {})
   );
 }
