@@ -10,6 +10,7 @@ import { ThreadStorage } from "./data/storage.js";
 import { createGraphStore } from "./data/store/graphStore.js";
 import { ItemStore } from "./data/store/items.js";
 import { startStoreSweeper } from "./data/store/sweeper.js";
+import { startThreadBackfill, ThreadBackfill, usualPace } from "./data/threads/backfill.js";
 import { ThreadSearch } from "./data/threads/search.js";
 import { Threads } from "./data/threads.js";
 import { systemAssistantId } from "./graphs/assistants.js";
@@ -82,6 +83,8 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const schemas = startSchemaSource({ project, main: process.argv[1] ?? "", log });
   const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);
   const storeSweeper = startStoreSweeper(items, log);
+  const pace = usualPace(settings.sweepMs, settings.protectMinutes);
+  const backfill = startThreadBackfill(new ThreadBackfill(redis, keys, pace), pace.pauseMs, log);
   const { assistants } = registered;
   const served = {
     redis,
@@ -109,6 +112,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
       runs.close();
       await sweeper.stop();
       await storeSweeper.stop();
+      await backfill.stop();
       replication.stop();
       await memory.stop();
       connections.disconnect();

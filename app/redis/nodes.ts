@@ -31,6 +31,11 @@ function nameOf({ host = "", port = 6379 }: { host?: string | undefined; port?: 
   return `${host}:${port}`;
 }
 
+/** A word of what INFO answers; empty where it is not told. */
+export function infoText(info: string, name: string): string {
+  return new RegExp(`^${name}:(\\S+)`, "m").exec(info)?.[1] ?? "";
+}
+
 /** A number of what INFO answers; 0 where it is not told. */
 export function infoNumber(info: string, name: string): number {
   return Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
