@@ -6,6 +6,7 @@ import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Threads } from "../../app/data/threads.js";
 import type { Graph } from "../../app/graphs/load.js";
+import { partitionOf } from "../../app/redis/partitions.js";
 import { type Core, newRun, startCore, success } from "../support/core.js";
 import { detailOf, type Started, startServer } from "./support.js";
 
@@ -143,3 +144,36 @@ test("of a run that never was gets 404", async () => {
   expect((await resume(`/threads/${threadId}/runs/${runId}/stream`, "1-1")).status).toBe(404);
   expect((await resume(`/runs/${runId}/stream`, "1-1")).status).toBe(404);
 });
+
+test("a run of another thread is not told as a stateless one, whether it has a record or was rolled back", async () => {
+  const runId = uuid();
+  const threadId = inPartitionOf(runId);
+  const { claimed } = await begun({ runId, threadId });
+  const asked = () => resume(`/runs/${runId}/stream`, "-1");
+  expect([(await asked()).status, await detailOf(await asked())]).toEqual([404, `run ${runId} does not exist`]);
+  await core.runs.cancel(threadId, claimed.runId, "rollback");
+  expect((await asked()).status).toBe(404);
+  expect((await resume(`/threads/${runId}/runs/${runId}/stream`, "-1")).status).toBe(404);
+});
+
+test("a stateless run whose first event names no thread, as the release before wrote it, is told", async () => {
+  const runId = uuid();
+  const { claimed } = await begun({ runId, threadId: runId, lifetime: "delete" });
+  await core.attempts.finish(claimed, success, 4, []);
+  const events = core.keys.of(runId, "events", runId);
+  await core.redis.xdel(events, "0-1");
+  expect((await resume(`/runs/${runId}/stream`, "-1")).status).toBe(404);
+  const kept = await core.redis.xrange(events, "-", "+");
+  await core.redis.del(events);
+  await core.redis.xadd(events, "0-1", "e", "enqueued", "n", 0, "d", "hash");
+  for (const [id, fields] of kept) await core.redis.xadd(events, id, ...fields);
+  expect((await eventsOf(await resume(`/runs/${runId}/stream`, "-1"))).at(-1)).toMatchObject({ event: "end" });
+});
+
+/** An id of a thread that lies in the partition of this one. */
+function inPartitionOf(id: string): string {
+  for (;;) {
+    const other = uuid();
+    if (partitionOf(other) === partitionOf(id)) return other;
+  }
+}

@@ -34,7 +34,6 @@ describe("a run in the background", () => {
       stream_subgraphs: true,
       interrupt_before: ["tools"],
       durability: "exit",
-      checkpoint_id: "c1",
     });
     expect(response.headers.get("content-location")).toBe(`/threads/${threadId}/runs/${run.run_id}`);
     expect(run).toMatchObject({
@@ -61,7 +60,6 @@ describe("a run in the background", () => {
         resumable: false,
         interrupt_before: ["tools"],
         durability: "exit",
-        checkpoint: { checkpoint_id: "c1" },
       },
     });
   });
@@ -70,7 +68,7 @@ describe("a run in the background", () => {
     const { run } = await newRun(await newThread(), {
       ...{ input: null, command: { resume: null }, config: null, metadata: null, stream_mode: null, webhook: null },
       ...{ multitask_strategy: null, if_not_exists: null, after_seconds: null, feedback_keys: [], checkpoint: null },
-      ...{ checkpoint_during: true, strict_resume: null, assistantId: "echo" },
+      ...{ checkpoint_during: null, strict_resume: null, langsmith_tracer: null, assistantId: "echo", of_tomorrow: 1 },
     });
     expect(Object.keys(run.kwargs).sort()).toEqual(["config", "resumable", "stream_mode", "subgraphs"]);
     expect(run.kwargs).toMatchObject({ stream_mode: ["values"] });
@@ -143,7 +141,7 @@ describe("refusals", () => {
       /^body\.multitask_strategy: must be one of enqueue, reject, interrupt, rollback$/,
     ],
     ["a webhook without an address", { assistant_id: "echo", webhook: "" }, 422, /^body\.webhook: must not be empty/],
-    ["feedback keys", { assistant_id: "echo", feedback_keys: ["up"] }, 422, /^body\.feedback_keys: /],
+    ["feedback keys that are none", { assistant_id: "echo", feedback_keys: "up" }, 422, /^body\.feedback_keys: /],
     ["a negative delay", { assistant_id: "echo", after_seconds: -1 }, 422, /^body\.after_seconds: must be at least 0/],
     ["an endless delay", { assistant_id: "echo", after_seconds: 1e9 }, 422, /^body\.after_seconds: must be at most 3/],
     [

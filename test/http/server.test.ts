@@ -199,6 +199,18 @@ describe("what the server is", () => {
     expect([response.status, await detailOf(response)]).toEqual([500, "the database does not answer"]);
   });
 
+  test("/ok with check_db=1 is one warning in the log while Redis is away, without a stack", async () => {
+    const lines: string[] = [];
+    const sink = new Writable({ write: (line, _encoding, done) => done(lines.push(String(line)) ? undefined : null) });
+    const redis = { ping: () => Promise.reject(new Error("Connection is closed.")) };
+    const { url } = await start({ redis, log: pino(sink) });
+    expect((await fetch(`${url}/ok?check_db=1`)).status).toBe(500);
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ level: 40, msg: "the database does not answer", method: "GET" }),
+    ]);
+    expect(lines[0]).not.toContain("stack");
+  });
+
   test("/info has versions and flags", async () => {
     const { url } = await start();
     expect(await (await fetch(`${url}/info`)).json()).toMatchObject({
