@@ -1,16 +1,20 @@
 /** The stream of a thread as clients have it: its modes, where it resumes, and how it ends. */
 import { randomUUID } from "node:crypto";
 import { Annotation, END, MemorySaver, START, StateGraph } from "@langchain/langgraph";
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { Client } from "@langchain/langgraph-sdk";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createCheckpointer } from "../../app/data/checkpoints/checkpointer.js";
+import { StateDrafts } from "../../app/data/stateDrafts.js";
 import { Threads } from "../../app/data/threads.js";
 import type { Graph } from "../../app/graphs/load.js";
+import { ours } from "../support/checkpoints.js";
 import { type Core, newRun, soon, startCore, success } from "../support/core.js";
 import { startTcpProxy } from "../support/tcpProxy.js";
 import { tellState } from "../support/threadReader.js";
-import { detailOf, type Started, startServer } from "./support.js";
+import { detailOf, post, type Started, startServer } from "./support.js";
 
 const State = Annotation.Root({ steps: Annotation<number> });
 const counting = new StateGraph(State)
@@ -30,13 +34,16 @@ afterAll(async () => {
   await core.stop();
 });
 
-const start = () =>
-  startServer({
-    core: { runs: core.runs, threads: new Threads(core.redis, core.keys), redis: core.redis, removals: core.removals },
+const start = (checkpointer: BaseCheckpointSaver = saver) => {
+  const { runs, redis, removals, keys } = core;
+  const drafts = new StateDrafts({ redis, keys, langgraph: ours });
+  return startServer({
+    core: { runs, redis, removals, drafts, threads: new Threads(redis, keys) },
     graphs: { echo: counting.compile() as unknown as Graph },
-    checkpointer: saver,
+    checkpointer,
     environment: { SSE_HEARTBEAT_MS: "100" },
   });
+};
 
 /** A thread that is at six steps, with one run: two events, `metadata` and `end`. */
 async function threadOfSixSteps(): Promise<string> {
@@ -146,6 +153,18 @@ describe("a thread's stream", () => {
       expect(await ask(query, 4)).toEqual([update("3"), began, update(undefined), done]);
     const all = await ask("?stream_mode=run_modes&stream_modes=state_update", 5);
     expect(all).toEqual([update("3"), began, custom, update(undefined), done]);
+  });
+
+  test("tells of a state that is written through another server", async () => {
+    const servers = [await start(createCheckpointer(ours, core)), await start(createCheckpointer(ours, core))] as const;
+    const [one, other] = servers;
+    const { thread_id } = await new Client({ apiUrl: one.url, apiKey: null }).threads.create({ graphId: "echo" });
+    await using stream = await open(streamOf(thread_id, "?stream_mode=state_update"), {}, one.url);
+    const update = { values: { steps: 41 }, as_node: "count" };
+    expect((await post(`${other.url}/threads/${thread_id}/state`, update)).status).toBe(200);
+    const state = expect.objectContaining({ values: { steps: 41 }, next: [] });
+    await soon(() => expect(stream.told).toEqual([{ event: "state_update", id: "1", data: { thread_id, state } }]));
+    await Promise.all(servers.map((server) => server.close()));
   });
 
   test("goes on after any id through another server, and from what is kept", async () => {
