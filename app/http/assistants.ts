@@ -167,6 +167,8 @@ export function assistantRoutes(resource: Resource, assistants: AssistantsCore):
 }
 
 const Version = count(1, Number.MAX_SAFE_INTEGER);
+/** The platform's document says that the version comes in the query; its SDKs send it in the body. */
+const QueryVersion = queryCount(1, Number.MAX_SAFE_INTEGER);
 
 function versionRoutes(resource: Resource, assistants: AssistantsCore): void {
   resource.post(
@@ -193,16 +195,17 @@ function versionRoutes(resource: Resource, assistants: AssistantsCore): void {
       summary: "Put a version of an assistant in use",
       description: "The version comes in the body; in the query it is understood, too.",
       params: AssistantPath,
-      query: z.object({ version: queryCount(1, Number.MAX_SAFE_INTEGER).optional() }),
-      body: z.object({ version: optional(Version) }),
+      body: z
+        .object({ version: optional(Version).meta({ type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) })
+        .meta({ required: ["version"] }),
       answers: {
         ...ONE,
         404: "the assistant or the version does not exist",
         409: "too many change the assistant at once",
       },
     },
-    async ({ params, query, body }) => {
-      const version = body.version ?? query.version;
+    async ({ params, body, request }) => {
+      const version = body.version ?? QueryVersion.safeParse(request.query.version).data;
       if (version === undefined) throw new HttpError(422, "body.version: is required");
       return reply(toAssistantShape(await assistants.useVersion(params.assistant_id, version)));
     },

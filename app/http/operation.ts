@@ -3,7 +3,7 @@
  * document, with every refusal that may come before the handler is asked.
  */
 import type { OpenAPIRegistry, ResponseConfig, RouteConfig } from "@asteasolutions/zod-to-openapi";
-import type { z } from "zod";
+import { z } from "zod";
 import { Refusal } from "./shapes.js";
 
 /** What an answer holds, for the document: a sentence, with a schema and headers where it has them. */
@@ -40,6 +40,15 @@ export type Method = "get" | "post" | "put" | "patch" | "delete";
 export function isHeld({ answers }: Pick<AnyOperation, "answers">): boolean {
   return Object.values(answers).some((answer) => typeof answer !== "string" && (answer.events || answer.late));
 }
+
+const ServerSentEvent = z
+  .object({
+    event: z.string().describe("the stream mode, with a subgraph's namespace after a bar; or metadata, error, end"),
+    data: z.string().describe("JSON"),
+    id: z.string().describe("where to go on from: send it as Last-Event-ID"),
+  })
+  .partial()
+  .meta({ id: "ServerSentEvent" });
 
 /** Refusals that come before the handler is asked, by status. */
 const REFUSALS: Record<number, { name: string; description: string }> = {
@@ -124,7 +133,6 @@ function toResponse(status: number, answer: string | Answer): ResponseConfig {
     headers = {},
   } = typeof answer === "string" ? { description: answer } : answer;
   const schema = status >= 400 ? Refusal : json;
-  const type = events ? "text/event-stream" : text;
   return {
     description,
     headers: {
@@ -134,13 +142,14 @@ function toResponse(status: number, answer: string | Answer): ResponseConfig {
       ),
     },
     ...(schema && { content: { "application/json": { schema } } }),
-    ...(type && { content: { [type]: { schema: { type: "string" } } } }),
+    ...(text && { content: { [text]: { schema: { type: "string" } } } }),
+    ...(events && { content: { "text/event-stream": { schema: ServerSentEvent } } }),
   };
 }
 
 /** Whether a request without a body, which is read as `{}`, is one that the schema takes. */
 function acceptsNothing(body: z.ZodType): boolean {
-  return body.safeParse({}).success;
+  return body.safeParse({}).success && body.meta()?.required === undefined;
 }
 
 const SYSTEM = new Set(["ok", "info", "openapi.json", "docs", "metrics", "internal"]);

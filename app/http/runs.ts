@@ -31,6 +31,9 @@ const MISSING = { 404: "the thread or the run does not exist" };
 
 const CANCEL_ACTION = "the run ends and its checkpoints stay (`interrupt`), or both are removed (`rollback`)";
 
+const NOT_GIVEN = { type: "null" as const };
+const GIVEN = { thread_id: { type: "string" as const }, run_ids: { type: "array" as const } };
+
 /** By status on all threads, or by id on one: both at once could only be a mistake. */
 const CancelMany = z
   .object({
@@ -44,7 +47,14 @@ const CancelMany = z
     context.addIssue({ code: "custom", message: "must have either status, or thread_id and run_ids" });
     return z.NEVER;
   })
-  .meta({ id: "RunsCancel", description: "Either `status`, or `thread_id` and `run_ids`." });
+  .meta({
+    id: "RunsCancel",
+    description: "Either `status`, or `thread_id` and `run_ids`.",
+    oneOf: [
+      { required: ["status"], properties: { status: { type: "string" }, thread_id: NOT_GIVEN, run_ids: NOT_GIVEN } },
+      { required: ["thread_id", "run_ids"], properties: { status: NOT_GIVEN, ...GIVEN } },
+    ],
+  });
 
 const RUN_FIELDS = RunShape.keyof().options;
 

@@ -8,11 +8,13 @@ import type { Run, RunPayload } from "../runs/types.js";
 /** Clients send `null` for what they don't give. */
 export const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
+const UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+
 /** Any case on the way in; one form inside, because ids become keys. */
 export const Id = z
   .guid("must be a uuid")
   .transform((id) => id.toLowerCase())
-  .meta({ format: "uuid" });
+  .meta({ format: "uuid", pattern: `^${UUID}$` });
 
 export const JsonObject = z.record(z.string(), z.unknown());
 
@@ -74,7 +76,7 @@ export const notYet = z
   .unknown()
   .refine((value) => value == null || (Array.isArray(value) && value.length === 0), "is not supported by this version")
   .optional()
-  .meta({ description: "Not supported by this version." });
+  .meta({ type: "null", description: "Not supported by this version." });
 
 const Time = z.iso.datetime();
 

@@ -97,7 +97,8 @@ export function namesIn(text: string): unknown[] {
 export const LastEventId = z
   .string()
   .refine((id) => id === "" || id === "-1" || isEventId(id), "must be -1 or an id of this stream, such as 1-7")
-  .optional();
+  .optional()
+  .meta({ pattern: "^(-1|[0-9]{1,15}-[0-9]{1,15})?$" });
 
 /** Where a join begins; see contract, "Streams". @param resumable what the run's creator asked for */
 export function joinsFrom(lastEventId: string | undefined, resumable: boolean): FollowFrom {

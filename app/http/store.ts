@@ -69,16 +69,24 @@ const QueryNamespace = z
   .union([z.string(), Labels], "is required")
   .transform((given) => (typeof given === "string" ? given.split(".") : given))
   .pipe(Namespace)
-  .meta({ description: "labels joined by points, or a parameter a label" });
+  .meta({
+    description: "labels joined by points, or a parameter a label",
+    anyOf: [
+      { type: "string", pattern: "^[^.\\u0000]+(\\.[^.\\u0000]+){0,31}$" },
+      { type: "array", items: { type: "string", ...LABEL }, minItems: 1, ...MOST },
+    ],
+  });
 
 const REFRESH = "whether the time to live of what is found begins anew; without it as langgraph.json says";
 
 const Search = z
   .object({
     namespace_prefix: optional(Prefix).describe("labels that namespaces begin with; none for all"),
-    filter: optional(OpenObject).describe(
-      "values of the item's fields to equal, or operators: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin; looks at no more than 1,000 items",
-    ),
+    filter: optional(OpenObject)
+      .meta({ type: ["object", "null"] })
+      .describe(
+        "values of the item's fields to equal, or operators: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin; looks at no more than 1,000 items",
+      ),
     limit: optional(count(1, 1_000)),
     offset: optional(count(0, 1_000_000)),
     query: optional(z.string()).describe("has no effect: there is no search by meaning"),
