@@ -5,7 +5,7 @@ import type { Keys } from "../redis/partitions.js";
 import { toFields } from "../redis/scripts.js";
 import { scripts } from "../runs/scripts.js";
 import { RunRefused, type ThreadStatus } from "../runs/types.js";
-import { ThreadRefused } from "./threads/filter.js";
+import { ThreadRefused } from "./threads/refused.js";
 import { MOST_METADATA_KEYS } from "./threads/terms.js";
 
 /** Whoever changes the same thread at the same time goes first at most so often; each time somebody gets through. */

@@ -5,7 +5,7 @@
 import type { ErrorRequestHandler } from "express";
 import { AssistantRefused } from "../data/assistants.js";
 import { StoreRefused } from "../data/store/names.js";
-import { ThreadRefused } from "../data/threads/filter.js";
+import { ThreadRefused } from "../data/threads/refused.js";
 import { isAway } from "../redis/away.js";
 import { MemoryFull } from "../redis/memory.js";
 import { RunRefused } from "../runs/types.js";

@@ -37,7 +37,9 @@ export async function installPythonTool(
   try {
     await run("python3", ["-m", "venv", "--clear", home]);
   } catch (error) {
-    throw new PythonMissing(`${name} needs Python 3.10 or newer with venv (apt-get install python3-venv): ${text(error)}`);
+    throw new PythonMissing(
+      `${name} needs Python 3.10 or newer with venv (apt-get install python3-venv): ${text(error)}`,
+    );
   }
   try {
     const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages];

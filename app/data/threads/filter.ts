@@ -21,18 +21,6 @@ export interface ThreadPage {
   limit: number;
 }
 
-/** A refusal that a handler turns into a status. */
-export class ThreadRefused extends Error {
-  override name = "ThreadRefused";
-
-  constructor(
-    readonly reason: "too_much" | "busy",
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
 /** The sets of the index that hold what the filter asks for, as far as they can say it. */
 export function setsOf({ status, metadata = {} }: ThreadFilter): string[] {
   const terms = Object.entries(metadata).flatMap(([name, value]) => (isScalar(value) ? [termOf(name, value)] : []));

@@ -7,15 +7,8 @@ import { ALL_PARTITIONS, type Keys, partitionOf } from "../../redis/partitions.j
 import { scripts } from "../../runs/scripts.js";
 import { merge } from "../store/merge.js";
 import { type ThreadRecord, toRecord } from "../threads.js";
-import {
-  compareThreads,
-  isIndexed,
-  matches,
-  setsOf,
-  type ThreadFilter,
-  type ThreadPage,
-  ThreadRefused,
-} from "./filter.js";
+import { compareThreads, isIndexed, matches, setsOf, type ThreadFilter, type ThreadPage } from "./filter.js";
+import { ThreadRefused } from "./refused.js";
 
 /** Threads that one search looks at. */
 export const MOST_LOOKED_AT = 1_000;
