@@ -205,7 +205,7 @@ describe("refusals", () => {
         await fetch(`${at.url}/threads/${id}/runs/${id}/stream`, { headers: { "last-event-id": "abc" } }),
         /^header\.last-event-id: /,
       ],
-      [await fetch(`${at.url}/threads/${id}/runs?limit=x`), /^query\.limit: must be a number/],
+      [await fetch(`${at.url}/threads/${id}/runs?limit=x`), /^query\.limit: must be a whole number/],
       [await fetch(`${at.url}/threads/${id}/runs?status=done`), /^query\.status: must be one of pending/],
     ] as const;
     for (const [response, detail] of refused) {

@@ -138,7 +138,9 @@ describe("rolling back a running run", () => {
         .filter((key) => key.includes(threadId))
         .map(kindOf)
         .sort(),
-    ).toEqual(["runs", "thread"]);
+    ).toEqual(["order", "runs", "thread"]);
+    // By which the thread's stream finds the run's events, as long as they are kept.
+    expect(await core.admin.pttl(core.keys.of(threadId, "order", threadId))).toBeGreaterThan(0);
     expect(await threadOf()).toMatchObject({ status: "idle", values: "null", open: "0", active: "" });
   });
 
