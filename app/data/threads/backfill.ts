@@ -115,7 +115,7 @@ export class ThreadBackfill {
   }
 }
 
-/** Steps until stopped. Failures are logged; the next step tries again. */
+/** A step about each pause until stopped. Failures are logged; the next step tries again. */
 export function startThreadBackfill(
   backfill: Pick<ThreadBackfill, "step">,
   pauseMs: number,
@@ -132,14 +132,16 @@ export function startThreadBackfill(
       const reason = error instanceof Error ? error.message : String(error);
       log.warn({ event: "thread_backfill_failed", reason }, "the index of threads was not gone over");
     }
-    if (!stopped) schedule(pauseMs);
+    if (!stopped) schedule();
   };
-  const schedule = (delay: number) => {
+  const schedule = () => {
+    // Jitter lets each of a fleet that started together have its turn.
+    const delay = pauseMs * (0.8 + 0.4 * Math.random());
     timer = setTimeout(() => {
       current = step();
     }, delay);
   };
-  schedule(0);
+  schedule();
   return {
     async stop() {
       stopped = true;
