@@ -11,8 +11,8 @@
 --- @include "keys"
 local wanted_order, descending, offset, limit = ARGV[1], ARGV[2] == 'desc', tonumber(ARGV[3]), tonumber(ARGV[4])
 local STATUSES = { 'busy', 'error', 'idle', 'interrupted' }
--- So few are sorted here; more are so frequent that walking along the order soon meets a page of them.
-local FEW = 1000
+-- No more are sorted here.
+local MOST_SORTED = 1000
 local STEP = 200
 -- More than any time in ms: places by status, then by time.
 local STATUS_PLACE = 1e14
@@ -88,7 +88,9 @@ local function page(order, sets, total, skip, most)
   if most <= 0 or skip >= total then return {} end
   local along, others = plan(order, sets)
   if #others == 0 then return range(along, skip, skip + most - 1) end
-  return (total <= FEW and sorted or walked)(along, others, skip, most)
+  -- Where they are frequent, walking along the order soon meets a page of them.
+  local steps = (skip + most) * redis.call('ZCARD', along) / total
+  return ((total > MOST_SORTED or steps < total) and walked or sorted)(along, others, skip, most)
 end
 
 local sets, wanted_status = {}, nil
