@@ -92,8 +92,10 @@ local function load_on(level, ns, id)
   end
   if not fields.checkpoint then return nil, writes end
   local came, went = tonumber(fields.epoch or 0), tonumber(fields.gone)
-  if cut and came <= cut and (not went or went > cut) or not cut and not went then return fields, writes end
-  return nil, {}
+  -- Writes may be older than their checkpoint: keep_newest moves one to where only writes beside it were.
+  if cut and came > cut then return nil, writes end
+  if went and (not cut or went <= cut) then return nil, {} end
+  return fields, writes
 end
 
 -- The hash of a checkpoint, or nil where none, or only writes, have been stored. Writes on a higher level come first.

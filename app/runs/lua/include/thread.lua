@@ -11,9 +11,8 @@ local function create_thread(thread_key, metadata, lifetime)
     'status', 'idle', 'settled', 'idle', 'values', 'null', 'interrupts', '{}',
     'active', '', 'open', 0, 'accepted', 0, 'seq', 0)
   local thread = string.match(thread_key, ':thread:(.*)$')
-  if redis.call('HEXISTS', key('layer', thread), 'orphan') == 1 then
-    redis.call('HSET', thread_key, 'history', next_history(thread))
-  end
+  local history = new_history(thread)
+  if history ~= thread then redis.call('HSET', thread_key, 'history', history) end
 end
 
 -- A thread with a ttl is looked at when it could have been idle for so long.
