@@ -3,6 +3,7 @@ import * as langgraph from "@langchain/langgraph";
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createCheckpointer, FencedError, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
+import { StateDrafts } from "../../app/data/stateDrafts.js";
 import { all, counter, interview, transcript } from "../support/checkpointGraphs.js";
 import { at, checkpointOf, loop, ours } from "../support/checkpoints.js";
 import { type ClusterCore, startClusterCore, threadOfEachPartition } from "../support/cluster.js";
@@ -46,6 +47,23 @@ test("channels of deltas, state updates and histories", async () => {
   const expected = await outcome(counter(langgraph, new MemorySaver()), uuid());
   for (const threadId of threadOfEachPartition())
     expect(await outcome(counter(langgraph, saver()), threadId)).toEqual(expected);
+});
+
+test("a state update and the thread that it makes are one transaction, on every node", async () => {
+  const drafts = new StateDrafts({ redis: core.redis, keys: core.keys, langgraph: ours });
+  const shown = { valuesJson: '{"count":20}', interruptsJson: "{}", status: "idle" } as const;
+  for (const threadId of threadOfEachPartition()) {
+    await saver().deleteThread(threadId);
+    const made = drafts.openNew({ threadId, metadata: {} });
+    await counter(langgraph, made.checkpointer).updateState(at(threadId, made.writer), { count: 20 }, "step");
+    expect(await made.commit(shown)).toBe(true);
+    const [draft, late] = [await drafts.open(threadId), await drafts.open(threadId)];
+    await counter(langgraph, draft.checkpointer).updateState(at(threadId, draft.writer), { log: ["x"] }, "step");
+    expect([await draft.commit(shown), await late.commit(shown)]).toEqual([true, false]);
+    const { history } = (await transcript(counter(langgraph, saver()), at(threadId))) as { history: unknown[] };
+    expect(history).toMatchObject([{ values: { count: 20, log: ["x"] } }, { values: { count: 20 } }]);
+    await core.removals.deleteThread(threadId);
+  }
 });
 
 test("an attempt that lost its run writes nothing more, and the next one takes its answers back", async () => {

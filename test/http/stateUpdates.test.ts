@@ -13,6 +13,7 @@ import {
 import { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
+import { Copies } from "../../app/data/copies.js";
 import { StateDrafts } from "../../app/data/stateDrafts.js";
 import { Threads } from "../../app/data/threads.js";
 import type { Graph } from "../../app/graphs/load.js";
@@ -69,7 +70,7 @@ beforeAll(async () => {
   const { runs, redis, removals, keys } = core;
   const drafts = new StateDrafts({ redis, keys, langgraph: ours });
   at = await startServer({
-    core: { runs, redis, removals, drafts, threads: new Threads(redis, keys) },
+    core: { runs, redis, removals, drafts, threads: new Threads(redis, keys), copies: new Copies(core) },
     graphs: { echo: agent as unknown as Graph, chat: chat as unknown as Graph, pair: pair as unknown as Graph },
     checkpointer: saver,
   });
@@ -153,6 +154,20 @@ describe("a state that is written", () => {
     expect(await client.threads.get(threadId)).toMatchObject({ values: { steps: ["start", "planned"] } });
     const unknown = await update({ values: null, checkpoint: { checkpoint_ns: "nowhere:1" } });
     expect(await refusalOf(unknown)).toEqual([404, expect.stringContaining("nowhere")]);
+  });
+
+  test("of a copied thread goes on from what it shares with its source, which stays as it was", async () => {
+    await run({ steps: ["start"] });
+    const source = await client.threads.getState(threadId);
+    const copied = await client.threads.copy(threadId);
+    threadId = copied.thread_id;
+    await update({ values: { steps: ["mine"], log: ["mine"] }, as_node: "close" });
+    expect((await client.threads.get(threadId)).values).toMatchObject({
+      steps: ["start", "planned", "mine"],
+      log: ["planned", "mine"],
+    });
+    const sourceId = source.checkpoint.thread_id;
+    expect(await client.threads.getState(sourceId)).toEqual(source);
   });
 
   test("without values is a copy; messages may be plain objects", async () => {
