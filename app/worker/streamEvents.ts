@@ -25,7 +25,7 @@ export class StreamEvents {
   readonly #modes: Set<string>;
   readonly #messages = new Map<string, Message>();
   #valuesJson: string | undefined;
-  #interruptsJson: string | undefined;
+  #interrupts: unknown[] | undefined;
 
   constructor(
     streamModes: string[],
@@ -47,8 +47,8 @@ export class StreamEvents {
 
   /** What wait and join answer; undefined when no values came. */
   get answer(): string | undefined {
-    if (this.#valuesJson === undefined && this.#interruptsJson === undefined) return undefined;
-    return withInterrupts(this.#valuesJson ?? "{}", this.#interruptsJson);
+    if (this.#valuesJson === undefined && this.#interrupts === undefined) return undefined;
+    return withInterrupts(this.#valuesJson ?? "{}", this.#interrupts && toJson(this.#interrupts));
   }
 
   /** @param namespace of the graph that streamed it; empty for the root */
@@ -57,8 +57,8 @@ export class StreamEvents {
     // A line break in a node's name would end the event's line on the way.
     const named = (name: string) => [name, ...namespace].join("|").replace(/[\r\n]/g, " ");
     if (mode === "messages") return this.#message(chunk, named);
-    const data = toJson(toEventData(mode, chunk));
-    if (mode === "values" && namespace.length === 0) this.#keep(chunk, data);
+    if (mode === "checkpoints" && isEnvelope(chunk)) return [];
+    const data = mode === "values" && namespace.length === 0 ? this.#state(chunk) : toJson(toEventData(mode, chunk));
     return this.#modes.has(mode) ? [{ event: named(mode), data }] : [];
   }
 
@@ -68,11 +68,19 @@ export class StreamEvents {
     return [{ event: "events", data: toJson(toEventData("events", event)) }];
   }
 
-  /** A graph tells of its interrupts by a chunk of `values` of their own. */
-  #keep(chunk: unknown, json: string): void {
-    if (typeof chunk === "object" && chunk !== null && "__interrupt__" in chunk)
-      this.#interruptsJson = toJson(chunk.__interrupt__);
-    else this.#valuesJson = json;
+  /**
+   * A graph tells of its interrupts by chunks of `values` that hold nothing else, one for each task that waits. A client
+   * that takes the latest `values` for the state gets the state, with all of them.
+   */
+  #state(chunk: unknown): string {
+    if (!isRecord(chunk) || !("__interrupt__" in chunk)) {
+      this.#valuesJson = toJson(chunk);
+      return this.#valuesJson;
+    }
+    const { __interrupt__: interrupts, ...values } = chunk;
+    if (Object.keys(values).length > 0) this.#valuesJson = toJson(values);
+    this.#interrupts = [...(this.#interrupts ?? []), ...(Array.isArray(interrupts) ? interrupts : [])];
+    return this.answer ?? "{}";
   }
 
   #message(chunk: unknown, named: (name: string) => string): NewEvent[] {
@@ -88,4 +96,13 @@ export class StreamEvents {
     events.push({ event: named(message.concat ? "messages/partial" : "messages/complete"), data: toJson([whole]) });
     return events;
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** LangGraph announces each state by the identity of its checkpoint where events are streamed; clients ask for the whole. */
+function isEnvelope(chunk: unknown): boolean {
+  return isRecord(chunk) && !("config" in chunk);
 }
