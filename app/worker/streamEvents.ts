@@ -54,8 +54,9 @@ export class StreamEvents {
   /** @param namespace of the graph that streamed it; empty for the root */
   convert(namespace: string[], mode: string, chunk: unknown): NewEvent[] {
     if (namespace.length > 0 && !this.subgraphs) return [];
+    const graph = mode === "messages" ? withoutNode(namespace, chunk) : namespace;
     // A line break in a node's name would end the event's line on the way.
-    const named = (name: string) => [name, ...namespace].join("|").replace(/[\r\n]/g, " ");
+    const named = (name: string) => [name, ...graph].join("|").replace(/[\r\n]/g, " ");
     if (mode === "messages") return this.#message(chunk, named);
     if (mode === "checkpoints" && isEnvelope(chunk)) return [];
     const data = mode === "values" && namespace.length === 0 ? this.#state(chunk) : toJson(toEventData(mode, chunk));
@@ -100,6 +101,13 @@ export class StreamEvents {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** LangGraph 1.4 names the node that a message is of as if it were a subgraph. */
+function withoutNode(namespace: string[], chunk: unknown): string[] {
+  const metadata = Array.isArray(chunk) ? chunk[1] : undefined;
+  const isNode = isRecord(metadata) && metadata.langgraph_checkpoint_ns === namespace.join("|");
+  return isNode ? namespace.slice(0, -1) : namespace;
 }
 
 /** LangGraph announces each state by the identity of its checkpoint where events are streamed; clients ask for the whole. */

@@ -23,6 +23,25 @@ test("a subgraph's events carry their namespace, where they were asked for, and 
   expect(events.convert(["ch\nild:1"], "updates", {})).toEqual([{ event: "updates|ch ild:1", data: "{}" }]);
 });
 
+test("a message is named after its graph, also where LangGraph names its node, as 1.4 does", () => {
+  const events = new StreamEvents(["messages-tuple"], true);
+  const nameOf = (namespace: string[]) => {
+    const metadata = { langgraph_checkpoint_ns: "child:1|think:2" };
+    return events.convert(namespace, "messages", [{ id: "m" }, metadata]).map(({ event }) => event);
+  };
+  expect(nameOf(["child:1"])).toEqual(["messages|child:1"]);
+  expect(nameOf(["child:1", "think:2"])).toEqual(["messages|child:1"]);
+});
+
+test("interrupts are told with the latest state, all of them, and with what else a release puts beside them", () => {
+  const events = new StreamEvents(["values"], false);
+  const told = (chunk: object) => JSON.parse(events.convert([], "values", chunk)[0]?.data ?? "");
+  told({ a: 1 });
+  expect(told({ __interrupt__: [{ id: "i" }] })).toEqual({ a: 1, __interrupt__: [{ id: "i" }] });
+  expect(told({ a: 2, __interrupt__: [{ id: "j" }] })).toEqual({ a: 2, __interrupt__: [{ id: "i" }, { id: "j" }] });
+  expect(new StreamEvents(["checkpoints"], false).convert([], "checkpoints", { id: "c", step: 1 })).toEqual([]);
+});
+
 test("a chunked message is sent as it grows, once with its metadata; a whole one at once", () => {
   const chunk = (text: string) => ({
     id: "m",
