@@ -175,7 +175,8 @@ export class RunAnswers {
   }
 
   async #answerAtEnd(run: RunId, follow: Follow, response: Response, cancelOnDisconnect: boolean): Promise<void> {
-    const headers = { "Content-Location": contentLocation(run), Location: `${runPath(run)}/join` };
+    const search = cancelOnDisconnect ? "?cancel_on_disconnect=1" : "";
+    const headers = { "Content-Location": contentLocation(run), Location: `${runPath(run)}/join${search}` };
     const answer = this.deps.open.begin(response, {
       headers: { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers },
       heartbeat: WAIT_HEARTBEAT,

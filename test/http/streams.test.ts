@@ -181,6 +181,16 @@ describe("wait and join", () => {
     expect(JSON.parse(text)).toEqual(answer);
   });
 
+  test("say where a client that was cut goes on as it had asked", async () => {
+    const waiting = await post(`${at.url}/runs/wait`, { assistant_id: "echo", on_disconnect: "cancel" });
+    const runId = at.runs.accepted[0]?.runId;
+    const place = `/threads/${runId}/runs/${runId}/join?cancel_on_disconnect=1`;
+    expect(waiting.headers.get("location")).toBe(place);
+    const joined = await fetch(`${at.url}${place}`);
+    expect(joined.headers.get("location")).toBe(place);
+    await Promise.all([waiting.body?.cancel(), joined.body?.cancel()]);
+  });
+
   test("of a run that has ended answer at once", async () => {
     const runId = await startRun();
     at.runs.emit(runId, ["end", { done: true }]);
