@@ -5,7 +5,7 @@
  * Many projects make their model where the file is imported, and fail there without its key. A build has no keys and must
  * not get any, so the caller names the variables that only the deployment sets, and each gets a placeholder.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type Project, readProject } from "./graphs/config.js";
 import { type Graphs, loadGraphs } from "./graphs/load.js";
 import { findLangGraph, loadDescribe } from "./graphs/runtime.js";
@@ -41,13 +41,15 @@ async function load(environment: NodeJS.ProcessEnv, deployed: string[]): Promise
     REDIS_URL: "redis://127.0.0.1",
   });
   for (const name of deployed) environment[name] ||= PLACEHOLDER;
-  const project = withoutEnvFile(readProject(langgraphConfigFile));
+  const project = withoutEnvFile(readProject(langgraphConfigFile, environment));
   process.chdir(project.folder);
   return { project, graphs: await loadGraphs(project, createLog("silent", { instance: "check", role: "check" })) };
 }
 
 /** A `.env` file never enters an image, so what it holds must not help a graph to load; a map of variables does. */
 function withoutEnvFile(project: Project): Project {
+  // Variables name the graphs: there is no file.
+  if (!existsSync(project.file)) return project;
   const { env }: Record<string, unknown> = JSON.parse(readFileSync(project.file, "utf8").replace(/^\uFEFF/, ""));
   return typeof env === "string" ? { ...project, env: {} } : project;
 }

@@ -70,7 +70,9 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const removals = new Removals(redis, keys);
   const { outageSeconds } = settings;
   const webhooks = webhookCheck(project, settings);
-  const runs = new Runs({ commands: redis, subscriber, keys, removals, confirm, memory, webhooks, outageSeconds, log });
+  const { threadTtl, http } = project;
+  const rules = { confirm, memory, webhooks, threadTtl, outageSeconds };
+  const runs = new Runs({ commands: redis, subscriber, keys, removals, log, ...rules });
   const threads = new Threads(redis, keys);
   const threadSearch = new ThreadSearch(redis, keys);
   const checkpointer = createCheckpointer(graphs.runtime, { redis, keys });
@@ -102,7 +104,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
     store,
     items,
   };
-  const server = createServer({ settings, log, ...served });
+  const server = createServer({ settings, log, http, threadTtl, ...served });
   return {
     port: await server.listen(),
     async stop() {
@@ -170,7 +172,7 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
 
 /** A user's code runs where it lies: it opens files, and finds its settings, relative to its project. */
 async function loadProject(settings: Settings, log: Log): Promise<{ project: Project; graphs: Graphs }> {
-  const project = readProject(settings.langgraphConfigFile);
+  const project = readProject(settings.langgraphConfigFile, process.env);
   process.chdir(project.folder);
   return { project, graphs: await loadGraphs(project, log) };
 }

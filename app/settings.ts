@@ -33,6 +33,8 @@ const list = z.string().transform((value) =>
     .filter(Boolean),
 );
 
+/** As LangGraph's images name them. */
+const LEVEL_NAMES: Record<string, string> = { warning: "warn", critical: "error", fatal: "error" };
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
 const Environment = z.object({
@@ -73,6 +75,11 @@ const Environment = z.object({
     .default([]),
   ALLOW_ANONYMOUS: flag.default(false),
   CORS_ALLOW_ORIGINS: list.default([]),
+  MOUNT_PREFIX: z
+    .string()
+    .regex(/^\/$|^(\/[\w.~-]+)+\/?$/, "must be a path such as /api")
+    .transform((path) => path.replace(/\/$/, ""))
+    .optional(),
   WEBHOOK_PRIVATE_HOSTS: list.transform((hosts) => hosts.map((host) => host.toLowerCase())).default([]),
   WEBHOOK_TIMEOUT_SECONDS: seconds(0.1, 600).default(30),
   KEY_PREFIX: z
@@ -81,7 +88,11 @@ const Environment = z.object({
     .default("sw"),
   LANGGRAPH_CONFIG_FILE: text.default("langgraph.json"),
   INSTANCE_NAME: text.default(hostname()),
-  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
+  LOG_LEVEL: z
+    .string()
+    .transform((level) => LEVEL_NAMES[level.toLowerCase()] ?? level.toLowerCase())
+    .pipe(z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`))
+    .default("info"),
   SERVED_BY_HEADER: flag.default(true),
 });
 
@@ -158,6 +169,8 @@ export function readSettings(environment: Record<string, string | undefined>) {
     apiKeyHashes: value.API_KEY_HASHES.map((hash) => hash.toLowerCase()),
     allowAnonymous: value.ALLOW_ANONYMOUS,
     corsAllowOrigins: value.CORS_ALLOW_ORIGINS,
+    /** Above langgraph.json's. */
+    mountPrefix: value.MOUNT_PREFIX,
     webhookPrivateHosts: value.WEBHOOK_PRIVATE_HOSTS,
     webhookTimeoutSeconds: value.WEBHOOK_TIMEOUT_SECONDS,
     langgraphConfigFile: value.LANGGRAPH_CONFIG_FILE,

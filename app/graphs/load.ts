@@ -6,7 +6,7 @@ import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stackFrames } from "../telemetry/frames.js";
 import type { Log } from "../telemetry/log.js";
-import { type GraphSpec, type Project, ProjectError } from "./config.js";
+import { type GraphDefaults, type GraphSpec, type Project, ProjectError } from "./config.js";
 import { type Graph, type GraphConfig, isGraph } from "./graph.js";
 import { findLangGraph, loadRuntime, type Runtime } from "./runtime.js";
 
@@ -20,6 +20,8 @@ export interface Graphs {
   readonly runtime: Runtime;
   readonly timeToLive: Project["timeToLive"];
   has(id: string): boolean;
+  /** What the graph is configured with where neither assistant nor request says otherwise. */
+  defaults(id: string): GraphDefaults | undefined;
   /** The description that langgraph.json gives the graph. */
   describe(id: string): string | null;
   /**
@@ -56,6 +58,7 @@ export async function loadGraphs(project: Project, log: Log): Promise<Graphs> {
     runtime,
     timeToLive: project.timeToLive,
     has: (id) => loaded.has(id),
+    defaults: (id) => project.defaults.get(id),
     describe: (id) => known(id).spec.description,
     get: async (id, config = {}) => {
       const { spec, source } = known(id);

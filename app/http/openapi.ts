@@ -11,8 +11,18 @@ const TAGS = [
   { name: "system", description: "What the server is, and how it is." },
 ];
 
-/** @param keyed whether a key is asked for */
-export function openApiDocument(registry: OpenAPIRegistry, version: string, keyed: boolean): OpenApiDocument {
+export interface ServedApi {
+  version: string;
+  /** Whether a key is asked for. */
+  keyed: boolean;
+  /** Where all paths begin, or "". */
+  mountPrefix: string;
+}
+
+export function openApiDocument(
+  registry: OpenAPIRegistry,
+  { version, keyed, mountPrefix }: ServedApi,
+): OpenApiDocument {
   const { components, ...document } = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: "3.1.0",
     info: {
@@ -21,7 +31,7 @@ export function openApiDocument(registry: OpenAPIRegistry, version: string, keye
       description: "LangGraph agents on your own AWS, over the LangGraph Agent Server API.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    servers: [{ url: "/" }],
+    servers: [{ url: mountPrefix || "/" }],
     tags: TAGS,
     ...(keyed && { security: [{ apiKey: [] }, { bearer: [] }] }),
   });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Assistant, Assistants } from "../data/assistants.js";
 import { type NewRun, RunRefused } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
+import { takenHeaders } from "./configurableHeaders.js";
 import { type Resource, reply } from "./resource.js";
 import type { RunsCore } from "./runAnswers.js";
 import { StatelessRunBody, toNewRun } from "./runRequest.js";
@@ -48,7 +49,8 @@ export function runBatchRoutes(resource: Resource, { assistants, runs, log }: Ru
       const bodies = rawBody as unknown[];
       const wanted = body.map((each, at) => {
         const lifetime = each.on_completion ?? "delete";
-        const target = { lifetime, idempotencyKey: undefined, path: request.path, rawBody: bodies[at] } as const;
+        const sent = { path: request.path, rawBody: bodies[at], configurable: takenHeaders(request) };
+        const target = { lifetime, idempotencyKey: undefined, ...sent } as const;
         return toNewRun(each, known.get(each.assistant_id) as Assistant, target);
       });
       const results = await Promise.allSettled(wanted.map((run) => runs.enqueue(run)));

@@ -125,6 +125,8 @@ export interface RunTarget {
   /** Path and body of the request. */
   path: string;
   rawBody: unknown;
+  /** What the run finds in `configurable` whatever the body says. */
+  configurable?: Record<string, string>;
 }
 
 /** @throws HttpError 422 when the body is nested too deeply to be stored */
@@ -145,19 +147,20 @@ export function toNewRun(request: RunRequest, assistant: Assistant, target: RunT
     ifNotExists: lifetime === "thread" ? (request.if_not_exists ?? "reject") : "create",
     afterMs: Math.round((request.after_seconds ?? 0) * 1_000),
     metadata: { ...request.metadata, graph_id: graphId, assistant_id: assistantId },
-    payload: toPayload(request, assistant, ids),
+    payload: toPayload(request, assistant, { ...ofCaller(target.configurable), ...ids }),
     requestHash: requestHash(path, rawBody),
   };
 }
 
-function toPayload(request: RunRequest, assistant: Assistant, ids: Record<string, string>): RunPayload {
+/** @param ours what `configurable` holds whatever others say */
+function toPayload(request: RunRequest, assistant: Assistant, ours: Record<string, unknown>): RunPayload {
   return withoutUndefined({
     input: request.input,
     command: request.command,
     config: {
       ...assistant.config,
       ...withoutUndefined(request.config ?? {}),
-      configurable: { ...ofCaller({ ...assistant.config.configurable, ...request.config?.configurable }), ...ids },
+      configurable: { ...ofCaller({ ...assistant.config.configurable, ...request.config?.configurable }), ...ours },
     },
     context:
       request.context === undefined && isEmpty(assistant.context)

@@ -1,8 +1,10 @@
 /** Runs on a thread. */
+import type { Request } from "express";
 import { z } from "zod";
 import type { Assistants } from "../data/assistants.js";
 import type { Removals } from "../data/removal.js";
 import type { Threads } from "../data/threads.js";
+import { takenHeaders } from "./configurableHeaders.js";
 import { notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import type { RunAnswers, RunId, RunsCore } from "./runAnswers.js";
@@ -113,7 +115,7 @@ export function runRoutes(
       answers: { 200: { description: "the run", json: RunShape, headers: RUN_PLACE }, ...REFUSED },
     },
     async ({ params, headers, body, rawBody, request }) =>
-      answers.background(await newRun(body, destination(params, headers, rawBody, request.path))),
+      answers.background(await newRun(body, destination(params, headers, rawBody, request))),
   );
 
   resource.post(
@@ -126,7 +128,7 @@ export function runRoutes(
       answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...REFUSED },
     },
     async ({ params, headers, body, rawBody, request, response }) => {
-      const run = await newRun(body, destination(params, headers, rawBody, request.path));
+      const run = await newRun(body, destination(params, headers, rawBody, request));
       return answers.stream(run, response, body.on_disconnect === "cancel");
     },
   );
@@ -144,7 +146,7 @@ export function runRoutes(
       },
     },
     async ({ params, headers, body, rawBody, request, response }) => {
-      const run = await newRun(body, destination(params, headers, rawBody, request.path));
+      const run = await newRun(body, destination(params, headers, rawBody, request));
       return answers.wait(run, response, body.on_disconnect === "cancel");
     },
   );
@@ -277,9 +279,11 @@ function destination(
   params: z.output<typeof ThreadPath>,
   headers: z.output<typeof CreateHeaders>,
   rawBody: unknown,
-  path: string,
+  request: Request,
 ): Omit<RunTarget, "lifetime"> & { threadId: string } {
-  return { threadId: params.thread_id, idempotencyKey: headers["idempotency-key"], path, rawBody };
+  const { path } = request;
+  const idempotencyKey = headers["idempotency-key"];
+  return { threadId: params.thread_id, idempotencyKey, path, rawBody, configurable: takenHeaders(request) };
 }
 
 export function joinOptions(query: z.output<typeof JoinQuery>, headers: z.output<typeof JoinHeaders>, url: string) {

@@ -12,18 +12,21 @@ import type { Removals } from "../data/removal.js";
 import type { StateDrafts } from "../data/stateDrafts.js";
 import type { ThreadStorage } from "../data/storage.js";
 import type { ThreadSearch } from "../data/threads/search.js";
-import type { Threads } from "../data/threads.js";
+import type { Threads, ThreadTtl } from "../data/threads.js";
+import { type HttpConfig, httpConfig } from "../graphs/config/http.js";
 import type { Graphs } from "../graphs/load.js";
 import type { SchemaSource } from "../graphs/schemaSource.js";
 import type { Settings } from "../settings.js";
 import type { Log } from "../telemetry/log.js";
 import { assistantGraphRoutes } from "./assistantGraphs.js";
 import { type AssistantsCore, assistantRoutes } from "./assistants.js";
+import { takeHeaders } from "./configurableHeaders.js";
 import { allowOrigins } from "./cors.js";
 import { answerErrors, HttpError, notFound } from "./errors.js";
 import { OpenRequests, refuseOdd } from "./limits.js";
 import { createListener, type Listener } from "./listener.js";
 import { OpenAnswers } from "./openAnswers.js";
+import { mountedAt, servedParts } from "./parts.js";
 import { nameRequest } from "./requestId.js";
 import { createResource } from "./resource.js";
 import { RunAnswers, type RunsCore } from "./runAnswers.js";
@@ -48,6 +51,7 @@ export interface ServerDeps {
     | "allowAnonymous"
     | "corsAllowOrigins"
     | "limits"
+    | "mountPrefix"
     | "sseHeartbeatMs"
     | "httpKeepAliveTimeoutMs"
     | "drainSeconds"
@@ -71,6 +75,10 @@ export interface ServerDeps {
   /** For the code of graphs that runs here, where states are written. */
   store?: BaseStore;
   items: StoreItems;
+  /** What langgraph.json says of the API; not given: nothing. */
+  http?: HttpConfig;
+  /** Of threads that are made without one. */
+  threadTtl?: ThreadTtl | undefined;
 }
 
 export interface HttpServer extends Listener {
@@ -88,6 +96,8 @@ export function createServer(deps: ServerDeps): HttpServer {
 
 function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   const { settings, log, runs, threads, removals, assistants, graphs, checkpointer } = deps;
+  const { http = httpConfig("", undefined), threadTtl } = deps;
+  const mountPrefix = settings.mountPrefix ?? http.mountPrefix;
   const app = express();
   app.set("etag", false);
   app.enable("case sensitive routing");
@@ -95,15 +105,17 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   if (settings.servedByHeader) app.use(nameServer(settings.instanceName));
   app.use(helmet());
   app.use(refuseOdd(settings.limits));
-  app.use(allowOrigins(settings.corsAllowOrigins));
+  app.use(allowOrigins(settings.corsAllowOrigins, http.cors));
+  app.use(mountedAt(mountPrefix));
   app.use(requireKey(settings.apiKeyHashes));
+  app.use(takeHeaders(http.configurableHeaders));
 
   const registry = new OpenAPIRegistry();
   const states = createThreadStates({ graphs, checkpointer, log });
   const updates = new StateUpdates({ graphs, drafts: deps.drafts, store: deps.store, log });
   const keyed = settings.apiKeyHashes.length > 0;
   const requests = new OpenRequests(settings.limits, keyed);
-  const resource = createResource(app, registry, settings.limits, requests);
+  const resource = servedParts(createResource(app, registry, settings.limits, requests), http.disabled);
   const currentValues = async (threadId: string) => {
     const thread = await threads.get(threadId);
     const newest = thread && (await states.newest(thread));
@@ -112,12 +124,12 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   };
   const answers = new RunAnswers({ runs, currentValues, open, log });
   const langgraphVersion = graphs.runtime.version;
-  systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion, keyed });
+  systemRoutes(resource, { redis: deps.redis, registry, langgraphVersion, keyed, mountPrefix });
   assistantRoutes(resource, assistants);
   assistantGraphRoutes(resource, { assistants, graphs, schemas: deps.schemas });
   threadSearchRoutes(resource, { search: deps.threadSearch, threads, states });
   threadPatchRoutes(resource, { threads, states });
-  threadRoutes(resource, { threads, removals, states, updates });
+  threadRoutes(resource, { threads, removals, states, updates, threadTtl });
   stateUpdateRoutes(resource, { threads, updates });
   runRoutes(resource, { runs, threads, removals, assistants, answers, states });
   runBatchRoutes(resource, { assistants, runs, log });

@@ -1,7 +1,9 @@
 /** Runs without a thread of the caller's: each has one of its own, with the run's id, which goes with it or is kept. */
+import type { Request } from "express";
 import { z } from "zod";
 import type { Assistants } from "../data/assistants.js";
 import type { NewRun } from "../runs/types.js";
+import { takenHeaders } from "./configurableHeaders.js";
 import type { Resource } from "./resource.js";
 import type { RunAnswers } from "./runAnswers.js";
 import { CreateHeaders, StatelessRunBody, toNewRun } from "./runRequest.js";
@@ -23,11 +25,13 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
     body: z.output<typeof StatelessRunBody>,
     headers: z.output<typeof CreateHeaders>,
     rawBody: unknown,
-    path: string,
+    request: Request,
   ): Promise<NewRun> => {
     const assistant = await assistants.forRun(body.assistant_id);
     const lifetime = body.on_completion ?? "delete";
-    return toNewRun(body, assistant, { lifetime, idempotencyKey: headers["idempotency-key"], path, rawBody });
+    const idempotencyKey = headers["idempotency-key"];
+    const { path } = request;
+    return toNewRun(body, assistant, { lifetime, idempotencyKey, path, rawBody, configurable: takenHeaders(request) });
   };
 
   resource.post(
@@ -38,8 +42,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       body: StatelessRunBody,
       answers: { 200: { description: "the run", json: RunShape, headers: RUN_PLACE }, ...REFUSED },
     },
-    async ({ headers, body, rawBody, request }) =>
-      answers.background(await newRun(body, headers, rawBody, request.path)),
+    async ({ headers, body, rawBody, request }) => answers.background(await newRun(body, headers, rawBody, request)),
   );
 
   resource.post(
@@ -51,7 +54,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...REFUSED },
     },
     async ({ headers, body, rawBody, request, response }) =>
-      answers.stream(await newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
+      answers.stream(await newRun(body, headers, rawBody, request), response, body.on_disconnect === "cancel"),
   );
 
   resource.post(
@@ -66,7 +69,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       },
     },
     async ({ headers, body, rawBody, request, response }) =>
-      answers.wait(await newRun(body, headers, rawBody, request.path), response, body.on_disconnect === "cancel"),
+      answers.wait(await newRun(body, headers, rawBody, request), response, body.on_disconnect === "cancel"),
   );
 
   resource.get(

@@ -14,9 +14,13 @@ export interface SystemDeps {
   langgraphVersion: string;
   /** Whether clients need a key. */
   keyed: boolean;
+  mountPrefix: string;
 }
 
-export function systemRoutes(resource: Resource, { redis, registry, langgraphVersion, keyed }: SystemDeps): void {
+export function systemRoutes(
+  resource: Resource,
+  { redis, registry, langgraphVersion, keyed, mountPrefix }: SystemDeps,
+): void {
   resource.get(
     "/ok",
     {
@@ -72,7 +76,7 @@ export function systemRoutes(resource: Resource, { redis, registry, langgraphVer
       open: true,
     },
     async () => {
-      document ??= openApiDocument(registry, version, keyed);
+      document ??= openApiDocument(registry, { version, keyed, mountPrefix });
       return reply(document);
     },
   );

@@ -2,7 +2,7 @@
 import { v7 } from "uuid";
 import { z } from "zod";
 import type { Removals } from "../data/removal.js";
-import type { ThreadRecord, Threads } from "../data/threads.js";
+import type { ThreadRecord, Threads, ThreadTtl } from "../data/threads.js";
 import { HttpError, notFound } from "./errors.js";
 import { freshThread } from "./freshThread.js";
 import { type Reply, type Resource, reply } from "./resource.js";
@@ -55,9 +55,11 @@ export interface ThreadsDeps {
   removals: Pick<Removals, "deleteThread">;
   states: ThreadStates;
   updates: StateUpdates;
+  /** Of threads that are made without one. */
+  threadTtl: ThreadTtl | undefined;
 }
 
-export function threadRoutes(resource: Resource, { threads, removals, states, updates }: ThreadsDeps): void {
+export function threadRoutes(resource: Resource, { threads, removals, states, updates, threadTtl }: ThreadsDeps): void {
   const find = async (threadId: string): Promise<ThreadRecord> => {
     const thread = await threads.get(threadId);
     if (!thread) throw notFound(`thread ${threadId}`);
@@ -80,7 +82,7 @@ export function threadRoutes(resource: Resource, { threads, removals, states, up
     },
     async ({ body }) => {
       const threadId = body.thread_id ?? v7();
-      const given = { threadId, metadata: body.metadata ?? {}, ttl: body.ttl };
+      const given = { threadId, metadata: body.metadata ?? {}, ttl: body.ttl ?? threadTtl };
       if (body.supersteps?.length && !(await threads.get(threadId)) && (await updates.create(given, body.supersteps)))
         return reply(toThreadShape(await find(threadId)));
       // Of a thread that exists nothing is changed, supersteps or not.

@@ -1,12 +1,22 @@
 /** What a newcomer reads when everything is up: the `ready` line, and what to try next. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /**
  * @param config path of the langgraph.json; its first graph, or `writer` where there is one, is what to try
+ * @param environment of the roles: it may name graphs, and where the API begins, in place of the file
  * @param needsKey whether requests need an API key
  */
-export function readyText(url: string, config: string, needsKey: boolean): string {
-  const graphs = graphIds(config);
+export function readyText(
+  url: string,
+  config: string,
+  environment: Record<string, string | undefined>,
+  needsKey: boolean,
+): string {
+  const project = existsSync(config) ? fields(readFileSync(config, "utf8")) : {};
+  const { LANGSERVE_GRAPHS, LANGGRAPH_HTTP, MOUNT_PREFIX } = environment;
+  const graphs = Object.keys((LANGSERVE_GRAPHS ? fields(LANGSERVE_GRAPHS) : project.graphs) ?? {});
+  const http = LANGGRAPH_HTTP ? fields(LANGGRAPH_HTTP) : project.http;
+  const api = url + (MOUNT_PREFIX || http?.mount_prefix || "").replace(/\/$/, "");
   const graph = graphs.includes("writer") ? "writer" : (graphs[0] ?? "writer");
   const body = JSON.stringify({
     assistant_id: graph,
@@ -18,16 +28,20 @@ export function readyText(url: string, config: string, needsKey: boolean): strin
   return `ready ${url}
 
 Try it, in another shell:
-  curl -N ${url}/runs/stream -H 'content-type: application/json'${key} \\
+  curl -N ${api}/runs/stream -H 'content-type: application/json'${key} \\
     -d '${body}'
-${graph === "writer" ? "" : "(its input may be another: it is what the graph's state takes)\n"}All routes: ${url}/openapi.json
+${graph === "writer" ? "" : "(its input may be another: it is what the graph's state takes)\n"}All routes: ${api}/openapi.json
 Ctrl-C stops everything.
 `;
 }
 
-/** The roles have loaded this file, so it is well formed. */
-function graphIds(config: string): string[] {
-  const project: unknown = JSON.parse(readFileSync(config, "utf8"));
-  const graphs = typeof project === "object" && project !== null && "graphs" in project ? project.graphs : {};
-  return Object.keys(graphs ?? {});
+interface Fields {
+  graphs?: object;
+  http?: { mount_prefix?: string };
+  mount_prefix?: string;
+}
+
+/** The roles have loaded it, so it is well formed. */
+function fields(json: string): Fields {
+  return JSON.parse(json) ?? {};
 }

@@ -56,12 +56,14 @@ function plan(options: Options, environment: NodeJS.ProcessEnv, here: string): P
     );
   const shared = sharedEnvironment(environment, replicas);
   const file = environment.LANGGRAPH_CONFIG_FILE;
+  // Named by a variable, they are the user's, and their paths start where the user is.
+  const graphsHere = environment.LANGSERVE_GRAPHS ? join(here, "langgraph.json") : undefined;
   return {
     port: options.port,
     replicas,
     environment: shared,
     settings: readSettings(namesRedis(environment) ? shared : { ...shared, REDIS_URL: "redis://127.0.0.1" }),
-    config: options.config ?? (file ? projectFile("LANGGRAPH_CONFIG_FILE", resolve(here, file)) : undefined),
+    config: options.config ?? (file ? projectFile("LANGGRAPH_CONFIG_FILE", resolve(here, file)) : graphsHere),
     dataFolder: options.data,
   };
 }
@@ -101,7 +103,7 @@ async function run(
 
     progress(`starting ${replicas.servers} servers and ${replicas.workers} workers (Ctrl-C stops everything)`);
     await Promise.race([supervisor.start(), stop.stopped]);
-    if (!stop.first.aborted) output.result(readyText(url, project, settings.apiKeyHashes.length > 0));
+    if (!stop.first.aborted) output.result(readyText(url, project, environment, settings.apiKeyHashes.length > 0));
     await stop.stopped;
     progress("stopping; Ctrl-C again ends at once");
   } finally {

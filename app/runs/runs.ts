@@ -5,6 +5,7 @@ import { ALL_PARTITIONS, type Keys } from "../redis/partitions.js";
 import type { Confirm, Write } from "../redis/replication.js";
 import { toFields } from "../redis/scripts.js";
 import type { Log } from "../telemetry/log.js";
+import { type EnqueueRules, enqueueArguments } from "./enqueueArguments.js";
 import { ENQUEUED } from "./events.js";
 import type { Follow, FollowFrom } from "./follow.js";
 import { Followers } from "./followers.js";
@@ -29,7 +30,7 @@ const RESERVED_MS = 7 * 24 * 3600 * 1000;
 /** Runs that one call lists, and cancels side by side. */
 const CANCELLED_AT_ONCE = 100;
 
-export interface RunsDeps {
+export interface RunsDeps extends Omit<EnqueueRules, "cancelGraceMs"> {
   commands: Redis;
   subscriber: Redis;
   keys: Keys;
@@ -39,11 +40,6 @@ export interface RunsDeps {
   confirm?: Confirm;
   /** Refuses runs before Redis is full; not given: nobody looks. */
   memory?: Pick<MemoryGuard, "check">;
-  /**
-   * Where a run is told that is to be told there: what its record holds, "" where nothing is sent; not given: as asked.
-   * @throws RunRefused `webhook_refused`
-   */
-  webhooks?: (address: string) => string;
   /** For how long workers keep their runs, and followers wait, while Redis is away. */
   outageSeconds: number;
   log: Log;
@@ -59,7 +55,8 @@ export class Runs {
 
   /**
    * Accepts a run; the same request again (same run id and hash) gets the same run.
-   * @throws RunRefused `thread_missing`, `thread_busy`, `thread_deleting`, `id_reused`, `id_taken`, `webhook_refused`; MemoryFull
+   * @throws RunRefused `thread_missing`, `thread_busy`, `thread_deleting`, `id_reused`, `id_taken`, `webhook_refused`;
+   *   MemoryFull
    */
   async enqueue(run: NewRun): Promise<Run> {
     this.deps.memory?.check(this.deps.keys.of(run.threadId, "run", run.runId));
@@ -90,27 +87,13 @@ export class Runs {
   }
 
   async #enqueue(run: NewRun): Promise<Run> {
-    const metadata = JSON.stringify(run.metadata);
-    const { webhook = "" } = run.payload;
-    const answer = (await scripts.enqueue.run(
-      this.deps.commands,
-      this.deps.keys.of(run.threadId, "run", run.runId),
-      run.runId,
-      run.threadId,
-      run.graphId,
-      run.assistantId,
-      run.lifetime,
-      run.strategy,
-      run.ifNotExists,
-      run.afterMs,
-      run.payload.stream_resumable ? 1 : 0,
-      metadata,
-      JSON.stringify(run.payload),
-      run.requestHash,
-      metadata,
-      CANCEL_GRACE_MS,
-      webhook && (this.deps.webhooks?.(webhook) ?? webhook),
-    )) as [string, (number | string)?, ...string[]];
+    const key = this.deps.keys.of(run.threadId, "run", run.runId);
+    const args = enqueueArguments(run, { ...this.deps, cancelGraceMs: CANCEL_GRACE_MS });
+    const answer = (await scripts.enqueue.run(this.deps.commands, key, ...args)) as [
+      string,
+      (number | string)?,
+      ...string[],
+    ];
     switch (answer[0]) {
       case "accepted": {
         const [, createdMs, removed, ...cancelled] = answer;

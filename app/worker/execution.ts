@@ -90,7 +90,7 @@ export class Execution {
     private readonly deps: ExecutionDeps,
   ) {
     this.#log = deps.log.child({ runId: run.runId, attempt: run.attempt });
-    this.#config = runConfig(run);
+    this.#config = runConfig(run, deps.graphs.defaults(run.graphId));
     this.#control = new deps.graphs.runtime.RunControl();
     this.#events = new StreamEvents(run.payload.stream_mode, run.payload.stream_subgraphs ?? false);
     const onWord = (word: "lost" | "interrupt") => this.stop(word);

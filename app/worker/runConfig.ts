@@ -1,5 +1,6 @@
 /** What `graph.stream` is given for a run: its input, and the configuration that carries the run's identity. */
 import { writtenBy } from "../data/checkpoints/checkpointer.js";
+import type { GraphDefaults } from "../graphs/config.js";
 import { type Runtime, toCommand } from "../graphs/load.js";
 import type { ClaimedRun } from "../runs/types.js";
 
@@ -12,10 +13,13 @@ export function graphInput(run: ClaimedRun, runtime: Runtime): unknown {
 /**
  * `configurable` and `metadata` tell graphs and traces which run this is; the checkpoint saver writes in the name of the
  * attempt that `configurable` holds, and is refused once another one owns the run.
+ * @param defaults of its graph
  */
-export function runConfig(run: ClaimedRun) {
-  const { config = {}, checkpoint, context, strict_resume: strictResume } = run.payload;
-  const { configurable = {}, recursion_limit: recursionLimit, max_concurrency: maxConcurrency, tags } = config;
+export function runConfig(run: ClaimedRun, defaults?: GraphDefaults) {
+  const { checkpoint, strict_resume: strictResume } = run.payload;
+  const config = { ...defaults?.config, ...run.payload.config };
+  const { recursion_limit: recursionLimit, max_concurrency: maxConcurrency, tags } = config;
+  const context = contextOf(run.payload.context, defaults?.context);
   const identity = {
     run_id: run.runId,
     thread_id: run.threadId,
@@ -29,9 +33,9 @@ export function runConfig(run: ClaimedRun) {
     ...(recursionLimit !== undefined && { recursionLimit }),
     ...(maxConcurrency !== undefined && { maxConcurrency }),
     ...(context !== undefined && context !== null && { context }),
-    metadata: { ...config.metadata, ...run.metadata, ...identity },
+    metadata: { ...defaults?.config.metadata, ...config.metadata, ...run.metadata, ...identity },
     configurable: {
-      ...withoutInternals(configurable),
+      ...withoutInternals({ ...defaults?.config.configurable, ...config.configurable }),
       ...withoutInternals(checkpoint ?? {}),
       ...identity,
       // LangGraph's own name for it, where the project's version knows it.
@@ -39,6 +43,11 @@ export function runConfig(run: ClaimedRun) {
       ...writtenBy(run),
     },
   };
+}
+
+function contextOf(given: unknown, defaults: Record<string, unknown> | undefined): unknown {
+  if (defaults === undefined) return given;
+  return typeof given === "object" ? { ...defaults, ...given } : (given ?? defaults);
 }
 
 export type RunConfig = ReturnType<typeof runConfig>;

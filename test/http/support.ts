@@ -5,6 +5,7 @@ import { systemBody } from "../../app/data/assistants/register.js";
 import { type Assistant, AssistantRefused } from "../../app/data/assistants.js";
 import type { NewThread, ThreadRecord } from "../../app/data/threads.js";
 import { systemAssistantId } from "../../app/graphs/assistants.js";
+import { Http, httpConfig } from "../../app/graphs/config/http.js";
 import type { Graph } from "../../app/graphs/load.js";
 import type { RunsCore } from "../../app/http/runAnswers.js";
 import { createServer, type HttpServer, type ServerDeps } from "../../app/http/server.js";
@@ -280,6 +281,9 @@ export interface StartOptions {
     Partial<Pick<ServerDeps, "removals" | "copies" | "storage" | "assistants" | "schemas" | "drafts" | "threadSearch">>;
   /** Those of another server. */
   runs?: StillRuns;
+  /** The key `http` of langgraph.json. */
+  http?: object;
+  threadTtl?: ServerDeps["threadTtl"];
 }
 
 export async function startServer(options: StartOptions = {}): Promise<Started> {
@@ -315,6 +319,8 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     checkpointer,
     drafts: options.core?.drafts ?? noDrafts,
     items: options.items ?? noItems,
+    http: httpConfig("langgraph.json", Http.parse(options.http ?? {})),
+    threadTtl: options.threadTtl,
   });
   const port = await server.listen();
   return { url: `http://127.0.0.1:${port}`, server, runs, threads, close: () => server.close() };

@@ -90,6 +90,7 @@ beforeAll(async () => {
     runtime,
     timeToLive: { refreshOnRead: true, defaultMs: undefined },
     has: (id) => id in known,
+    defaults: () => undefined,
     describe: () => null,
     get: async (id) => known[id] ?? expect.fail(`no graph ${id}`),
   };

@@ -12,6 +12,7 @@
        10 metadata     JSON     11 payload  JSON    12 requestHash
        13 metadata of a thread that is created, JSON   14 graceMs of those whose cancel is requested
        15 webhook      address to post the run to when it has ended, or ''
+       16 ttl of a thread that is created (ms), or ''     17 what then: `delete` or `keep_latest`
   Returns  {'accepted', createdMs, run that was rolled back and whose checkpoints are to go or '', runs whose cancel was
            requested…} | {'same', status} (this request had been accepted) | {'id_reused'} (another one had)
            | {'id_taken'} (a stateless run can't have its own thread: one with its id exists)
@@ -31,6 +32,7 @@
 local run, thread, graph, assistant, lifetime, strategy, if_missing = unpack(ARGV, 1, 7)
 local due = now + tonumber(ARGV[8])
 local resumable, metadata, payload, request_hash, thread_metadata, grace_ms, webhook = unpack(ARGV, 9, 15)
+local ttl, ttl_strategy = ARGV[16], ARGV[17]
 local thread_key, events = key('thread', thread), key('events', run)
 
 local known, status = unpack(redis.call('HMGET', KEYS[1], 'request_hash', 'status'))
@@ -59,7 +61,12 @@ if exists and strategy == 'reject' and tonumber(redis.call('HGET', thread_key, '
   return { 'thread_busy', redis.call('EXISTS', key('run', active)) == 1 and active or '' }
 end
 
-if not exists then create_thread(thread_key, thread_metadata, lifetime) end
+if not exists then
+  create_thread(thread_key, thread_metadata, lifetime)
+  if ttl ~= '' and lifetime ~= 'delete' then
+    redis.call('HSET', thread_key, 'ttl', ttl, 'ttl_strategy', ttl_strategy)
+  end
+end
 local due_in = promote_due()
 local answer = { 'accepted', now, '' }
 if exists and (strategy == 'interrupt' or strategy == 'rollback') then

@@ -27,7 +27,7 @@ export interface Request {
 export async function enqueued(model: Model, real: Real, request: Request): Promise<void> {
   const { id, thread, graph, lifetime, strategy, ifMissing, afterMs, hash } = request;
   const where = [id, thread, graph, "a", lifetime, strategy, ifMissing];
-  const args = [...where, afterMs, 0, "{}", "{}", hash, "{}", GRACE_MS, ""];
+  const args = [...where, afterMs, 0, "{}", "{}", hash, "{}", GRACE_MS, "", "", ""];
   expect(await real.call("enqueue", `run:${id}`, ...args)).toEqual(accepted(model, request));
 }
 
