@@ -1,13 +1,14 @@
 /** Threads that expire, and what is kept of runs that have ended. */
 import { v7 as uuid } from "uuid";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { removalScripts } from "../../app/data/removal.js";
 import { Threads, type ThreadTtl } from "../../app/data/threads.js";
+import { Runs } from "../../app/runs/runs.js";
 import { scripts } from "../../app/runs/scripts.js";
-import type { ClaimedRun } from "../../app/runs/types.js";
+import type { ClaimedRun, NewRun } from "../../app/runs/types.js";
 import { at, type Config, checkpointOf, loop, ours } from "../support/checkpoints.js";
-import { type Core, newRun, soon, startCore, success } from "../support/core.js";
+import { type Core, newRun, silent, soon, startCore, success } from "../support/core.js";
 
 let core: Core;
 let saver: Checkpointer;
@@ -55,6 +56,25 @@ async function idleForAnHour(): Promise<void> {
   await core.admin.hset(keyOf("thread", threadId), "updated_at", hourAgo);
   await core.admin.zadd(keyOf("expiring"), hourAgo, threadId);
 }
+
+test("the project's ttl is that of threads that runs create, if they stay, and of none that was there", async () => {
+  const threadTtl = { strategy: "keep_latest", ms: 60_000 };
+  const runs = new Runs({ ...core, commands: core.redis, threadTtl, outageSeconds: 90, log: silent });
+  onTestFinished(() => runs.close());
+  const ttlOf = async (given: Partial<NewRun>) => {
+    const run = newRun(given);
+    if (run.lifetime !== "thread") run.threadId = run.runId;
+    await runs.enqueue(run);
+    return (await threads.get(run.threadId))?.ttl;
+  };
+  expect(await ttlOf({ threadId })).toEqual(threadTtl);
+  expect(await core.redis.zscore(keyOf("expiring"), threadId)).not.toBeNull();
+  expect(await ttlOf({ lifetime: "keep" })).toEqual(threadTtl);
+  expect(await ttlOf({ lifetime: "delete" })).toBeUndefined();
+  const there = uuid();
+  await threads.create({ threadId: there, metadata: {} });
+  expect(await ttlOf({ threadId: there })).toBeUndefined();
+});
 
 describe("a ttl", () => {
   test("that deletes leaves no key when it is over", async () => {
