@@ -200,8 +200,9 @@ export class Deliverer {
 
   /** What is claimed is due again when its lease ends. */
   #warn(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.deps.log.warn({ event: "webhooks_waiting", reason }, "webhooks wait: Redis does not answer");
+    // Not its message: of a record that can't be read it would show a part.
+    const reason = error instanceof Error ? error.name : typeof error;
+    this.deps.log.warn({ event: "webhooks_waiting", reason }, "webhooks wait: they could not be read or settled");
   }
 }
 
