@@ -265,6 +265,32 @@ describe("a state update beside others", () => {
     expect(steps.toSorted()).toEqual(["0", "1", "2"]);
   });
 
+  test("loses none that was acknowledged, whatever runs come and go meanwhile", async () => {
+    const acknowledged: string[] = [];
+    let running = true;
+    const write = async (writer: number) => {
+      for (let n = 0; running; n++) {
+        const step = `${writer}.${n}`;
+        const { status } = await update({ values: { steps: [step], log: [step] }, as_node: "close" });
+        if (status === 200) acknowledged.push(step);
+        else expect(status).toBe(409);
+      }
+    };
+    const writing = [write(0), write(1)];
+    for (let n = 0; n < 10; n++) {
+      await run({ steps: [`run ${n}`], log: [`run ${n}`] });
+      acknowledged.push(`run ${n}`);
+      const before = acknowledged.length;
+      await expect.poll(() => acknowledged.length, { interval: 1, timeout: 10_000 }).toBeGreaterThan(before);
+    }
+    running = false;
+    await Promise.all(writing);
+    const { steps, log } = (await client.threads.getState<{ steps: string[]; log: string[] }>(threadId)).values;
+    expect(steps.filter((step) => step !== "planned").toSorted()).toEqual(acknowledged.toSorted());
+    expect(log.filter((step) => step !== "planned").toSorted()).toEqual(acknowledged.toSorted());
+    expect((await client.threads.get(threadId)).values).toMatchObject({ steps, log });
+  });
+
   test("stores nothing once a run was accepted, began, or has ended", async () => {
     const draft = await drafts().open(threadId);
     const graph = Object.assign(Object.create(agent), { checkpointer: draft.checkpointer }) as typeof agent;

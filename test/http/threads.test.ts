@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { Writable } from "node:stream";
 import { Annotation, END, interrupt, MemorySaver, START, StateGraph } from "@langchain/langgraph";
 import { Client } from "@langchain/langgraph-sdk";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import pino from "pino";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import type { Graph } from "../../app/graphs/load.js";
 import { ThreadShape, ThreadStateShape } from "../../app/http/shapes.js";
@@ -113,6 +115,20 @@ describe("threads", () => {
     for (const answer of answers)
       expect([answer.status, await detailOf(answer)]).toEqual([404, `thread ${id} does not exist`]);
   });
+});
+
+test("a thread whose state this server can't read is shown as it was, and the log says so", async () => {
+  const lines: string[] = [];
+  const sink = new Writable({ write: (line, _encoding, done) => done(lines.push(String(line)) ? undefined : null) });
+  const other = await startServer({ log: pino(sink) });
+  onTestFinished(() => other.close());
+  const { thread } = await other.threads.create({ threadId: randomUUID(), metadata: { graph_id: "gone" } });
+  thread.stale = { seq: "1" };
+  const shown = await fetch(`${other.url}/threads/${thread.threadId}`);
+  expect([shown.status, await shown.json()]).toMatchObject([200, { values: null }]);
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { event: "state_unreadable", level: 40, threadId: thread.threadId, reason: "HttpError" },
+  ]);
 });
 
 describe("the state of a thread", () => {
