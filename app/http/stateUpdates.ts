@@ -1,6 +1,7 @@
 /** A thread's state, written by its callers: an update of a thread's state, and a thread that is made from supersteps. */
 import type { BaseStore } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
+import { DraftTooLarge } from "../data/checkpoints/draft.js";
 import type { StateDraft, StateDrafts } from "../data/stateDrafts.js";
 import type { NewThread, ThreadRecord, Threads } from "../data/threads.js";
 import { type Graph, type GraphConfig, type Graphs, toCommand, withCheckpointer } from "../graphs/load.js";
@@ -131,6 +132,7 @@ export class StateUpdates {
       return await computing.catch(refuseUnknown);
     } catch (error) {
       if (isAway(error) || error instanceof HttpError || error instanceof RunRefused) throw error;
+      if (error instanceof DraftTooLarge) throw new HttpError(413, `body: ${error.message}`);
       const { error: name, message } = describeError(error);
       const frames = name === "InvalidUpdateError" ? [] : stackFrames(error);
       this.deps.log.warn({ event: "update_refused", error: name, frames }, "a graph refused a state update");

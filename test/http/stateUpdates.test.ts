@@ -277,7 +277,7 @@ describe("a state update beside others", () => {
       }
     };
     const writing = [write(0), write(1)];
-    for (let n = 0; n < 10; n++) {
+    for (let n = 0; n < 5; n++) {
       await run({ steps: [`run ${n}`], log: [`run ${n}`] });
       acknowledged.push(`run ${n}`);
       const before = acknowledged.length;
@@ -397,6 +397,14 @@ describe("a thread made from supersteps", () => {
     const answer = await post(`${at.url}/threads`, { thread_id: id, ...given, ...body });
     expect(await refusalOf(answer)).toEqual([status, expect.stringMatching(detail)]);
     expect((await core.admin.keys("*")).filter((key) => key.includes(id))).toEqual([]);
+  });
+
+  test("with states that are too large for one transaction leaves no thread", async () => {
+    const updates = [{ values: { steps: ["x".repeat(1024 * 1024)] }, as_node: "plan" }];
+    const body = { thread_id: randomUUID(), metadata: { graph_id: "echo" }, supersteps: Array(7).fill({ updates }) };
+    const answer = await post(`${at.url}/threads`, body);
+    expect(await refusalOf(answer)).toEqual([413, expect.stringMatching(/^body: .* more than 32 MiB together$/)]);
+    expect((await core.admin.keys("*")).filter((key) => key.includes(body.thread_id))).toEqual([]);
   });
 
   test("leaves one that exists as it is", async () => {

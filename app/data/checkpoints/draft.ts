@@ -9,8 +9,21 @@ import type { Writer } from "./author.js";
 import { CheckpointStore, putCall, putWritesCall, type ScriptCall, type TaskWrites } from "./store.js";
 import type { Ancestor, Place, Step, StoredCheckpoint, StoredWrite } from "./stored.js";
 
+/** What one transaction may bring: Redis answers nobody else meanwhile. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/** An update that is too large for one transaction. */
+export class DraftTooLarge extends Error {
+  override name = "DraftTooLarge";
+
+  constructor() {
+    super(`the states that it makes take more than ${MOST_BYTES / 1024 / 1024} MiB together`);
+  }
+}
+
 export class DraftStore extends CheckpointStore {
   readonly #calls: ScriptCall[] = [];
+  #bytes = 0;
   /** In the order in which they came: the newest of its namespace is the last. */
   readonly #checkpoints: (StoredCheckpoint & { ns: string })[] = [];
   readonly #writes: (StoredWrite & { ns: string; checkpointId: string })[] = [];
@@ -31,13 +44,13 @@ export class DraftStore extends CheckpointStore {
       if (!value || JSON.stringify(versions[channel] ?? null) !== version) return false;
       values.push(value);
     }
-    this.#calls.push(putCall(step, writer));
+    this.#keep(putCall(step, writer));
     this.#checkpoints.push({ ns, id, parentId, head, metadata, values, writes: [], parentSends: [] });
     return true;
   }
 
   override async putWrites(place: Place, checkpointId: string, task: TaskWrites, writer: Writer): Promise<void> {
-    this.#calls.push(putWritesCall(place, checkpointId, task, writer));
+    this.#keep(putWritesCall(place, checkpointId, task, writer));
     for (const write of task.writes)
       this.#writes.push({ ...write, ns: place.ns, checkpointId, taskId: task.id, taskPath: task.path });
   }
@@ -58,6 +71,13 @@ export class DraftStore extends CheckpointStore {
       from = parent.id;
     }
     yield* super.ancestors(place, from, channels);
+  }
+
+  /** @throws DraftTooLarge */
+  #keep(call: ScriptCall): void {
+    for (const argument of call.args) this.#bytes += typeof argument === "number" ? 8 : argument.length;
+    if (this.#bytes > MOST_BYTES) throw new DraftTooLarge();
+    this.#calls.push(call);
   }
 
   #drafted({ ns }: Place, id: string | undefined): StoredCheckpoint | undefined {
