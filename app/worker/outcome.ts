@@ -26,7 +26,10 @@ export function ended(
 export function failed(error: unknown, snapshot: StateSnapshot | undefined): Outcome {
   const json = toJson(withoutThread(error) ?? describeError(error));
   const state = snapshot && stateOf(snapshot);
-  return { status: "error", threadStatus: "error", answer: `{"__error__":${json}}`, state, error: json };
+  // An answer that was refused before anything was done (`strict_resume`) leaves its thread as it was.
+  const isRefused = error instanceof Error && error.name === "UnknownInterruptError";
+  const threadStatus = isRefused && snapshot ? threadStatusOf(snapshot) : "error";
+  return { status: "error", threadStatus, answer: `{"__error__":${json}}`, state, error: json };
 }
 
 /** What LangGraph says of an interrupt without a checkpointer is advice to who compiles the graph, not to who calls it. */

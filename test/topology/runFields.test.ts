@@ -109,7 +109,8 @@ describe("where a run stops and goes on", () => {
     expect(await run({ command: wrong, strict_resume: true })).toMatchObject({
       __error__: { error: "UnknownInterruptError" },
     });
-    const { interrupts } = await all.client.threads.get(threadId);
+    const { interrupts, status } = await all.client.threads.get(threadId);
+    expect(status).toBe("interrupted");
     const [id] = Object.values(interrupts)
       .flat()
       .map((each) => each.id);
