@@ -1,8 +1,8 @@
 /** Streams of the JavaScript SDK: what each mode sends, and joining them. */
 import { randomUUID } from "node:crypto";
 import type { StreamMode } from "@langchain/langgraph-sdk";
-import type { Case } from "../cases.js";
-import { anything, each, having, is, must, number, object, text, uuid, type Wanted } from "../shape.js";
+import type { Case, Target } from "../cases.js";
+import { anything, each, having, is, isRecord, must, number, object, text, uuid, type Wanted } from "../shape.js";
 import { type Chunk, collect, eventsOf, newThread, refused } from "./support.js";
 
 const started = (runId: Wanted = uuid) => having({ run_id: runId, attempt: 1 });
@@ -164,28 +164,72 @@ export const streamCases: Case[] = [
     },
   },
   {
-    name: "threads.joinStream: the events of every run of the thread",
+    name: "threads.joinStream: the events of every run of the thread, and what came after an id",
     async run({ client: { runs, threads }, client }) {
       const threadId = await newThread(client);
-      const leave = new AbortController();
-      const seen: Chunk[] = [];
-      const follow = async () => {
-        for await (const one of threads.joinStream(threadId, { signal: leave.signal, lastEventId: "-" })) {
-          seen.push(one as Chunk);
-          if (seen.filter(({ event }) => event === "values").length === 6) return leave.abort();
-        }
-      };
-      const act = async () => {
-        await runs.wait(threadId, "steps", { input: { topic: "a" } });
-        await runs.wait(threadId, "steps", { input: { topic: "b" } });
-      };
-      await Promise.all([follow(), act()]);
-      const values = seen.filter(({ event }) => event === "values").map(({ data }) => data);
-      must(values.at(0), { topic: "a", items: [] });
-      must(values.at(-1), { topic: "b", items: ["first", "second", "first", "second"] });
-      const ids = seen.map(({ id }) => id).filter((id) => id !== undefined);
-      must(new Set(ids).size, ids.length, "distinct ids");
-      must(seen.filter(({ event }) => event === "metadata").length, 2, "runs told of");
+      const [seen] = await Promise.all([
+        until(threads, threadId, { lastEventId: "-" }, (chunks) => doneRuns(chunks) === 2),
+        (async () => {
+          await runs.wait(threadId, "steps", { input: { topic: "a" } });
+          await runs.create(threadId, "steps", { input: { topic: "b" }, streamMode: "updates" });
+        })(),
+      ]);
+      const [second, first] = await runs.list(threadId);
+      const all = ["first", "second"];
+      const values = (topic: string, items: string[]) => chunk("values", { topic, items });
+      must(seen, [
+        chunk("metadata", started(first?.run_id)),
+        ...[values("a", []), values("a", ["first"]), values("a", all)],
+        chunk("metadata", { status: "run_done", run_id: first?.run_id }),
+        chunk("metadata", started(second?.run_id)),
+        chunk("updates", { first: { items: ["first"] } }),
+        chunk("updates", { second: { items: ["second"] } }),
+        chunk("metadata", { status: "run_done", run_id: second?.run_id }),
+      ]);
+      const after = { lastEventId: seen[3]?.id ?? "" };
+      must(await until(threads, threadId, after, (chunks) => doneRuns(chunks) === 2), seen.slice(4) as never);
+    },
+  },
+  {
+    name: "threads.joinStream: lifecycle, and state_update",
+    async run({ client: { runs, threads }, client }) {
+      const threadId = await newThread(client);
+      const all = (streamMode: Modes) => ({ lastEventId: "-", streamMode });
+      const [lifecycle, updates] = await Promise.all([
+        until(threads, threadId, all("lifecycle"), (chunks) => doneRuns(chunks) === 1),
+        until(threads, threadId, all(["state_update"]), (chunks) => chunks.length === 1),
+        runs.wait(threadId, "steps", { input: { topic: "a" } }),
+      ]);
+      const [run] = await runs.list(threadId);
+      must(lifecycle, [
+        chunk("metadata", started(run?.run_id)),
+        chunk("metadata", { status: "run_done", run_id: run?.run_id }),
+      ]);
+      must(updates, [having({ event: text, data: object })]);
     },
   },
 ];
+
+type ThreadsClient = Target["client"]["threads"];
+type JoinOptions = NonNullable<Parameters<ThreadsClient["joinStream"]>[1]>;
+type Modes = NonNullable<JoinOptions["streamMode"]>;
+
+/** The thread's events until they are enough: its stream does not end by itself. */
+async function until(
+  threads: ThreadsClient,
+  threadId: string,
+  options: JoinOptions,
+  enough: (chunks: Chunk[]) => boolean,
+): Promise<Chunk[]> {
+  const leave = new AbortController();
+  const chunks: Chunk[] = [];
+  for await (const one of threads.joinStream(threadId, { ...options, signal: leave.signal })) {
+    chunks.push(one as Chunk);
+    if (enough(chunks)) break;
+  }
+  leave.abort();
+  return chunks;
+}
+
+const doneRuns = (chunks: Chunk[]): number =>
+  chunks.filter(({ data }) => isRecord(data) && data.status === "run_done").length;

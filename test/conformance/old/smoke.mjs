@@ -11,7 +11,7 @@ const newThread = async () => (await client.threads.create()).thread_id;
 
 const cases = {
   async "assistants.search, get"() {
-    const found = await client.assistants.search({ limit: 20 });
+    const found = await client.assistants.search({ metadata: { created_by: "system" }, limit: 20 });
     const { assistant_id } = found.find(({ graph_id }) => graph_id === "steps");
     const { graph_id, version, metadata } = await client.assistants.get(assistant_id);
     assert.deepEqual(

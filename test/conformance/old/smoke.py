@@ -19,7 +19,7 @@ async def new_thread(client):
 
 
 async def assistants_search_get(client):
-    found = await client.assistants.search(limit=20)
+    found = await client.assistants.search(metadata={"created_by": "system"}, limit=20)
     steps = next(one for one in found if one["graph_id"] == "steps")
     same((await client.assistants.get(steps["assistant_id"]))["metadata"], {"created_by": "system"})
 

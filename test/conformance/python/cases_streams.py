@@ -118,19 +118,31 @@ async def _(client, _make):
         parts = parts_of(client.threads.join_stream(t_id, last_event_id="-"))
         async for part in parts:
             seen.append(part)
-            if len(datas(seen, "values")) == 6:
+            if sum(data.get("status") == "run_done" for data in datas(seen, "metadata")) == 2:
                 break
         await parts.aclose()
 
     async def act():
         await client.runs.wait(t_id, "steps", input={"topic": "a"})
-        await client.runs.wait(t_id, "steps", input={"topic": "b"})
+        await client.runs.wait(t_id, "told", input={"topic": "b"})
 
     await asyncio.gather(follow(), act())
-    values = datas(seen, "values")
-    must(values[0], {"topic": "a", "items": []})
-    must(values[-1], {"topic": "b", "items": ["first", "second", "first", "second"]})
-    must(len(datas(seen, "metadata")), 2, "runs told of")
+    second, first = [one["run_id"] for one in await client.runs.list(t_id)]
+    must(
+        [[part.event, part.data] for part in seen],
+        [
+            ["metadata", {"run_id": first, "attempt": 1}],
+            ["values", {"topic": "a", "items": []}],
+            ["values", {"topic": "a", "items": ["first"]}],
+            ["values", {"topic": "a", "items": ["first", "second"]}],
+            ["metadata", {"status": "run_done", "run_id": first}],
+            ["metadata", {"run_id": second, "attempt": 1}],
+            ["values", having(topic="b")],
+            ["values", having(topic="b", told=record)],
+            ["metadata", {"status": "run_done", "run_id": second}],
+        ],
+    )
+    must([part.id for part in seen], each(text))
 
 
 async def follow_hurt(stream, hurt):
