@@ -1,15 +1,16 @@
 /** Every method of the newest JavaScript SDK, against one server, and against several behind the load balancer. */
 import { type Outcome, outcomeOf, runCases } from "./cases.js";
+import type { Size } from "./deployment.js";
 import { coreCases, wideCases } from "./js/cases.js";
 import type { Context } from "./parts.js";
 
 export async function run(context: Context): Promise<Outcome> {
-  const outcomes: Outcome[] = [];
-  for (const size of ["one", "many"] as const) {
-    context.say(`sdk-js: against ${size === "one" ? "one server" : "three servers and two workers"}`);
+  context.say("sdk-js: against one server, and against three servers and two workers");
+  const against = async (size: Size) => {
     const entry = await (await context.deployment(size)).enter();
-    outcomes.push(await runCases(size === "one" ? coreCases : wideCases, entry, `${size}: `));
+    const outcome = await runCases(size === "one" ? coreCases : wideCases, entry, `${size}: `);
     context.calls.set("js", [...(context.calls.get("js") ?? []), ...entry.calls]);
-  }
-  return outcomeOf(outcomes);
+    return outcome;
+  };
+  return outcomeOf(await Promise.all([against("one"), against("many")]));
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { pythonWith } from "../support/environments.js";
 import { type Outcome, outcomeOf } from "./cases.js";
 import { startControl } from "./control.js";
+import type { Size } from "./deployment.js";
 import type { Context } from "./parts.js";
 import { runProgram } from "./program.js";
 
@@ -13,15 +14,15 @@ export const PYTHON_PACKAGES = ["langgraph-sdk==0.4.14", "langgraph==1.2.24"];
 
 export async function run(context: Context): Promise<Outcome> {
   const python = await pythonWith({ cache: context.cache, packages: PYTHON_PACKAGES, say: context.say });
-  const outcomes: Outcome[] = [];
-  for (const size of ["one", "many"] as const) {
-    context.say(`sdk-python: against ${size === "one" ? "one server" : "three servers and two workers"}`);
+  context.say("sdk-python: against one server, and against three servers and two workers");
+  const against = async (size: Size) => {
     const entry = await (await context.deployment(size)).enter();
     const control = await startControl(entry);
     const environment = { API_URL: entry.url, CONTROL_URL: control.url, SIZE: size, PYTHONDONTWRITEBYTECODE: "1" };
-    outcomes.push(await runProgram(python, [main], environment, `${size}, `));
+    const outcome = await runProgram(python, [main], environment, `${size}, `);
     await control.stop();
     context.calls.set("python", [...(context.calls.get("python") ?? []), ...entry.calls]);
-  }
-  return outcomeOf(outcomes);
+    return outcome;
+  };
+  return outcomeOf(await Promise.all([against("one"), against("many")]));
 }
