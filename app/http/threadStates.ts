@@ -9,6 +9,7 @@ import { stackFrames } from "../telemetry/frames.js";
 import type { Log } from "../telemetry/log.js";
 import { HttpError, notFound } from "./errors.js";
 import type { CheckpointName } from "./shapes.js";
+import { selectState } from "./stateSelect.js";
 import { threadGraph } from "./threadGraphs.js";
 
 export interface HistoryPage {
@@ -17,12 +18,20 @@ export interface HistoryPage {
   before?: string | undefined;
   metadata?: Record<string, unknown> | undefined;
   checkpoint?: CheckpointName | undefined;
+  /** Only these parts of each; all without it. */
+  select?: readonly string[] | undefined;
+}
+
+export interface StateOptions {
+  subgraphs: boolean;
+  /** Only these parts; all without it. */
+  select?: readonly string[] | undefined;
 }
 
 /** What thread routes and streams ask for, as JSON text. */
 export interface ThreadStates {
   /** @throws HttpError 404 when the wanted checkpoint does not exist */
-  state(thread: ThreadRecord, wanted: CheckpointName, options: { subgraphs: boolean }): Promise<string>;
+  state(thread: ThreadRecord, wanted: CheckpointName, options: StateOptions): Promise<string>;
   /** Whether a checkpoint is there. */
   has(threadId: string, wanted: CheckpointName): Promise<boolean>;
   /** Newest first. */
@@ -44,17 +53,18 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
   };
 
   return {
-    async state(thread, wanted, options) {
+    async state(thread, wanted, { subgraphs, select }) {
       const graph = await graphOf(thread);
-      const snapshot = (await graph?.getState(configOf(thread, wanted), options).catch(refuseUnknown)) ?? NO_STATE;
+      const snapshot =
+        (await graph?.getState(configOf(thread, wanted), { subgraphs }).catch(refuseUnknown)) ?? NO_STATE;
       if (wanted.checkpoint_id !== undefined && snapshot.createdAt === undefined)
         throw notFound(`checkpoint ${wanted.checkpoint_id} of thread ${thread.threadId}`);
-      return toJson(toThreadState(snapshot));
+      return toJson(selectState(toThreadState(snapshot), select));
     },
 
     has: async (threadId, wanted) => (await checkpointer.getTuple(configOf({ threadId }, wanted))) !== undefined,
 
-    async history(thread, { limit, before, metadata, checkpoint = {} }) {
+    async history(thread, { limit, before, metadata, checkpoint = {}, select }) {
       const graph = await graphOf(thread);
       if (!graph) return "[]";
       const options = {
@@ -64,7 +74,7 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
       };
       const states: string[] = [];
       for await (const snapshot of graph.getStateHistory(configOf(thread, checkpoint), options))
-        states.push(toJson(toThreadState(snapshot)));
+        states.push(toJson(selectState(toThreadState(snapshot), select)));
       return `[${states.join(",")}]`;
     },
 

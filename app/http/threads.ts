@@ -17,17 +17,20 @@ import {
   QueryFlag,
   queryCount,
   ThreadShape,
-  ThreadStateShape,
   Ttl,
   toThreadShape,
   toTtlShape,
 } from "./shapes.js";
+import { SelectedStateShape, StateSelect, StateSelectQuery } from "./stateSelect.js";
 import { type StateUpdates, Supersteps } from "./stateUpdates.js";
 import type { ThreadStates } from "./threadStates.js";
 
 const ThreadPath = z.object({ thread_id: Id });
 const CheckpointPath = ThreadPath.extend({ checkpoint_id: CheckpointId });
-const Subgraphs = z.object({ subgraphs: QueryFlag.default(false).describe("with the states of subgraphs in tasks") });
+const StateQuery = z.object({
+  subgraphs: QueryFlag.default(false).describe("with the states of subgraphs in tasks"),
+  select: StateSelectQuery,
+});
 const Include = z
   .union([z.literal("ttl"), z.array(z.literal("ttl"))], "must be ttl")
   .describe("`ttl`: with what becomes of the thread, and when");
@@ -121,14 +124,14 @@ export function threadRoutes(resource: Resource, { threads, removals, states, up
     },
   );
 
-  const stateAnswers = { 200: { description: "the state", json: ThreadStateShape } };
+  const stateAnswers = { 200: { description: "the state", json: SelectedStateShape } };
 
   resource.get(
     "/threads/:thread_id/state",
     {
       summary: "Get a thread's state",
       params: ThreadPath,
-      query: Subgraphs,
+      query: StateQuery,
       answers: { ...stateAnswers, ...MISSING },
     },
     async ({ params, query }) => jsonText(await states.state(await find(params.thread_id), {}, query)),
@@ -139,7 +142,7 @@ export function threadRoutes(resource: Resource, { threads, removals, states, up
     {
       summary: "Get a thread's state at a checkpoint",
       params: CheckpointPath,
-      query: Subgraphs,
+      query: StateQuery,
       answers: { ...stateAnswers, 404: "the thread or the checkpoint does not exist" },
     },
     async ({ params: { thread_id, checkpoint_id }, query }) =>
@@ -151,16 +154,17 @@ export function threadRoutes(resource: Resource, { threads, removals, states, up
     {
       summary: "Get a thread's state at a checkpoint, also of a subgraph",
       params: ThreadPath,
-      body: z.object({ checkpoint: Checkpoint, subgraphs: optional(z.boolean()) }),
+      body: z.object({ checkpoint: Checkpoint, subgraphs: optional(z.boolean()), select: StateSelect }),
       answers: { ...stateAnswers, 404: "the thread or the checkpoint does not exist" },
     },
     async ({ params, body }) => {
       const thread = await find(params.thread_id);
-      return jsonText(await states.state(thread, body.checkpoint, { subgraphs: body.subgraphs ?? false }));
+      const { checkpoint, subgraphs, select } = body;
+      return jsonText(await states.state(thread, checkpoint, { subgraphs: subgraphs ?? false, select }));
     },
   );
 
-  const historyAnswers = { 200: { description: "states", json: z.array(ThreadStateShape) }, ...MISSING };
+  const historyAnswers = { 200: { description: "states", json: z.array(SelectedStateShape) }, ...MISSING };
 
   resource.get(
     "/threads/:thread_id/history",
@@ -183,6 +187,7 @@ export function threadRoutes(resource: Resource, { threads, removals, states, up
         before: optional(Before),
         metadata: optional(JsonObject),
         checkpoint: optional(Checkpoint),
+        select: StateSelect,
       }),
       answers: historyAnswers,
     },

@@ -1,5 +1,6 @@
 /** `client.threads` of the JavaScript SDK: states, their history, and writing them. */
 import { randomUUID } from "node:crypto";
+import type { ThreadStateSelectField } from "@langchain/langgraph-sdk";
 import type { Case } from "../cases.js";
 import { having, is, must, text, uuid } from "../shape.js";
 import { checkpoint, newThread, ranOn, refused, state, task } from "./support.js";
@@ -23,6 +24,25 @@ export const threadStateCases: Case[] = [
       must(await threads.getState(id, parent), before);
       await refused(threads.getState(id, randomUUID()), 404, /checkpoint/);
       await refused(threads.getState(randomUUID()), 404, /does not exist/);
+    },
+  },
+  {
+    name: "threads.getState, getHistory with select: these fields alone, and single keys of the values",
+    async run({ client }) {
+      const { threads } = client;
+      const id = await ranOn(client, "steps", { topic: "trains" });
+      const select = ["values.topic", "next"] satisfies ThreadStateSelectField[];
+      const parts = { values: { topic: "trains" }, next: [] };
+      must(await threads.getState(id, undefined, { select }), parts);
+      const [newest, second] = await threads.getHistory(id, { limit: 2 });
+      if (!newest || !second?.checkpoint.checkpoint_id) throw new Error("there are four states");
+      must(await threads.getState(id, newest.checkpoint, { select }), parts);
+      must(await threads.getState(id, second.checkpoint.checkpoint_id, { select: ["next"] }), { next: ["second"] });
+      must(await threads.getHistory(id, { limit: 2, select: ["values.items", "metadata"] }), [
+        { values: { items: ["first", "second"] }, metadata: having({ step: 2 }) },
+        { values: { items: ["first"] }, metadata: having({ step: 1 }) },
+      ]);
+      await refused(threads.getState(id, undefined, { select: ["nothing"] as never }), 422, /select/);
     },
   },
   {

@@ -149,6 +149,18 @@ async def _(client, _make):
     must((await threads.get_state(asked, inner["checkpoint"]))["next"], ["inner"])
 
 
+@case("threads.get_state, get_history with select: these fields alone, and single keys of the values")
+async def _(client, _make):
+    threads = client.threads
+    t_id = await ran_on(client, "steps", topic="trains")
+    select, parts = ["values.topic", "next"], {"values": {"topic": "trains"}, "next": []}
+    must(await threads.get_state(t_id, select=select), parts)
+    point = (await threads.get_state(t_id, select=["checkpoint"]))["checkpoint"]
+    must(await threads.get_state(t_id, point, select=select), parts)
+    must(await threads.get_state(t_id, checkpoint_id=point["checkpoint_id"], select=select), parts)
+    must(await threads.get_history(t_id, limit=1, select=select), [parts])
+
+
 @case("threads.get_history: newest first, in pages, by metadata, before a checkpoint")
 async def _(client, _make):
     threads = client.threads
