@@ -4,7 +4,7 @@
  */
 import { compareExchanges, type Difference, Ids } from "./differential/compare.js";
 import { type Exchange, Exchanges } from "./differential/exchange.js";
-import { describeIntended, Intentions } from "./differential/intended.js";
+import { describeIntended, Intentions } from "./differential/intentions.js";
 import { uncovered } from "./differential/operations.js";
 import { type Scenario, scenarios } from "./differential/scenarios.js";
 import { type Sides, startSides } from "./differential/sides.js";

@@ -130,11 +130,11 @@ function someIds(events: StreamedEvent[]): string {
   return ids === 0 ? "none" : ids === events.length ? "all" : "some";
 }
 
-/** By its name; one of LangChain's events by its own name too. */
+/** By its name; one of LangChain's by what it tells of, and of which step. The graph itself has a name on each side. */
 function kindOf({ event, data }: StreamedEvent): string {
-  const inner =
-    event === "events" && isObject(data) ? `${Reflect.get(data, "event")} ${Reflect.get(data, "name")}` : "";
-  return `${shown(event)} ${inner}`;
+  if (event !== "events" || !isObject(data)) return shown(event);
+  const { event: kind, name, metadata } = data as { event?: string; name?: string; metadata?: { graph_id?: string } };
+  return `events ${kind} ${name === "LangGraph" || name === metadata?.graph_id ? "the graph" : name}`;
 }
 
 /** The longest common subsequence of kinds, with what is between. */

@@ -6,6 +6,10 @@ const RUN = "GET /threads/{thread_id}/runs/{run_id}";
 const WAIT = "POST /threads/{thread_id}/runs/wait";
 const CANCEL = "POST /threads/{thread_id}/runs/{run_id}/cancel";
 
+interface State {
+  values?: { begun?: boolean };
+}
+
 type RunPath = { thread_id: string; run_id: string };
 
 async function begin(side: Exchanges, path: { thread_id: string }, body: Record<string, unknown>): Promise<RunPath> {
@@ -18,7 +22,11 @@ const becomes = (side: Exchanges, path: RunPath, status: string) =>
 /** A new thread on which a run has begun that would take long. */
 async function underWay(side: Exchanges): Promise<RunPath> {
   const run = await begin(side, { thread_id: await newThread(side) }, { assistant_id: "slow", input: { ms: 15_000 } });
-  await becomes(side, run, "running");
+  await side.until(
+    "GET /threads/{thread_id}/state",
+    { path: run },
+    ({ body }) => (body as State).values?.begun === true,
+  );
   return run;
 }
 
@@ -168,7 +176,7 @@ export const runs = [
 
   scenario("runs: on a busy thread", async (side) => {
     const first = await underWay(side);
-    const body = { assistant_id: "steps", input: {} };
+    const body = { assistant_id: "slow", input: { ms: 1 } };
     await side.call(RUNS, { about: "reject", path: first, body: { ...body, multitask_strategy: "reject" } });
     const queued = await side.call(RUNS, {
       about: "enqueue",

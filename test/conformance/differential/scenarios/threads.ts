@@ -1,6 +1,6 @@
 import { newThread, scenario, threadAfter, UNKNOWN } from "./scenario.js";
 
-const byId = (thread: Record<string, unknown>) => JSON.stringify(thread.metadata);
+const byRank = ({ metadata }: Record<string, unknown>) => String((metadata as { rank: number }).rank);
 
 export const threads = [
   scenario("threads: create, get, change, delete", async (side) => {
@@ -43,7 +43,7 @@ export const threads = [
     const ran = await threadAfter(side, { assistant_id: "steps", input: {}, metadata: { from: "the run" } });
     await side.send("PATCH /threads/{thread_id}", { path: ran, body: { metadata: { ...of, rank: 3 } } });
     const search = (about: string, body: Record<string, unknown>) =>
-      side.call("POST /threads/search", { about, body: { metadata: of, ...body }, sortBy: byId });
+      side.call("POST /threads/search", { about, body: { metadata: of, ...body }, sortBy: byRank });
     await search("by metadata", {});
     await search("a part of an object in it", { metadata: { ...of, more: { b: 2 } } });
     await search("by id", { ids: [second] });
