@@ -130,8 +130,12 @@ function someIds(events: StreamedEvent[]): string {
   return ids === 0 ? "none" : ids === events.length ? "all" : "some";
 }
 
-/** By its name; one of LangChain's by what it tells of, and of which step. The graph itself has a name on each side. */
+/**
+ * By its name; whole messages also by what they say; LangChain's events by what they tell of, and of which step. The
+ * graph itself has another name on each side.
+ */
 function kindOf({ event, data }: StreamedEvent): string {
+  if (event === "messages/complete" && Array.isArray(data)) return `${event} ${data.map(({ content }) => content)}`;
   if (event !== "events" || !isObject(data)) return shown(event);
   const { event: kind, name, metadata } = data as { event?: string; name?: string; metadata?: { graph_id?: string } };
   return `events ${kind} ${name === "LangGraph" || name === metadata?.graph_id ? "the graph" : name}`;

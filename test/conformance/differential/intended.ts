@@ -191,9 +191,18 @@ const threads: Intended[] = [
   {
     operations: [THREAD],
     about: ["after a cancel"],
-    path: "body.*",
-    because:
-      "a cancelled run keeps its last checkpoint, and its thread has a next step; the development server drops both",
+    path: "body.status",
+    development: '"idle"',
+    ours: '"interrupted"',
+    because: "a cancelled run keeps its last checkpoint, which has a next step",
+    source: "reference §2.1; contract, Statuses",
+  },
+  {
+    operations: [THREAD],
+    about: ["after a cancel"],
+    path: "body.values",
+    development: "nothing",
+    because: "a cancelled run keeps its last checkpoint; the development server drops it",
     source: "reference §2.1; contract, Statuses",
   },
 ];
@@ -423,13 +432,57 @@ const streams: Intended[] = [
   },
   {
     operations: [STREAM],
-    path: "events.messages/**",
+    path: "events.messages/complete",
+    development: '"an event"',
+    ours: "nothing",
     because:
-      "partial messages come under the namespace of their subgraph, and only with stream_subgraphs; complete ones are of " +
-      "nodes' output that was not streamed, each with its metadata; the development server tells of each message of " +
-      "the state, the input's too, and of what was streamed a second time",
+      "complete messages are of nodes' output that was not streamed; the development server sends each message of the " +
+      "state, the input's too, and what was streamed a second time",
+    source: "reference §2.8: messages/complete, from node output not yet seen",
+  },
+  {
+    operations: [STREAM],
+    about: ["messages and values"],
+    path: "events.values",
+    because: "a message comes when its node has said it, before the values of that step; nobody promises this order",
     source: "reference §2.8: messages",
   },
+  {
+    operations: [STREAM],
+    path: "events.messages/metadata",
+    development: "nothing",
+    ours: '"an event"',
+    because: "each message has its metadata, also one that comes whole",
+    source: "reference §2.8: messages/metadata, once per message id",
+  },
+  {
+    operations: [STREAM],
+    path: "events.messages/metadata.data.*.metadata.tags",
+    development: "nothing",
+    ours: "[]",
+    because: "messages have the same metadata as in messages-tuple",
+    source: "reference §2.8",
+  },
+  ...["messages/metadata", "messages/partial"].flatMap((event): Intended[] => [
+    {
+      operations: [STREAM],
+      about: ["messages of family", "messages with subgraphs"],
+      path: `events.${event}`,
+      development: '"an event"',
+      ours: "nothing",
+      because: "a subgraph's messages come with stream_subgraphs alone, under its namespace",
+      source: "reference §2.8: Subgraphs",
+    },
+    {
+      operations: [STREAM],
+      about: ["messages with subgraphs"],
+      path: `events.${event}|yard:<id>`,
+      development: "nothing",
+      ours: '"an event"',
+      because: "a subgraph's messages come with stream_subgraphs alone, under its namespace",
+      source: "reference §2.8: Subgraphs",
+    },
+  ]),
   {
     operations: [STREAM],
     path: "events.events.data.name",
