@@ -2,24 +2,19 @@
  * Part of `npm run conformance`: the same requests to LangChain's development server and to ours, compared field by field.
  * A difference that nobody intended fails, and so does an intended one that is gone.
  */
+import type { Outcome } from "./cases.js";
 import { compareExchanges, type Difference, Ids } from "./differential/compare.js";
 import { type Exchange, Exchanges } from "./differential/exchange.js";
 import { describeIntended, Intentions } from "./differential/intentions.js";
 import { uncovered } from "./differential/operations.js";
 import { type Scenario, scenarios } from "./differential/scenarios.js";
 import { type Sides, startSides } from "./differential/sides.js";
-
-export interface DifferentialContext {
-  /** The folder of our build. */
-  build: string;
-  /** A line of progress. */
-  say(line: string): void;
-}
+import type { Context } from "./parts.js";
 
 /** Each waits most of its time: for runs, and for the development server's looks at its queue. */
 const AT_ONCE = 6;
 
-export async function run({ build, say }: DifferentialContext): Promise<{ passed: number; failed: string[] }> {
+export async function run({ build, say }: Pick<Context, "build" | "say">): Promise<Outcome> {
   const sides = await startSides(build);
   try {
     const intentions = new Intentions();

@@ -90,8 +90,8 @@ export const states = [
     await write("a fork", { values: { steps: ["fork"] }, as_node: "a", checkpoint: third?.checkpoint });
     const id = third?.checkpoint.checkpoint_id;
     await write("a fork by id", { values: { steps: ["fork"] }, as_node: "a", checkpoint_id: id });
-    await write("of no checkpoint", { values: { steps: ["x"] }, checkpoint: { checkpoint_id: UNKNOWN } });
     await side.call(STATE, { about: "after forks", path });
+    await write("of no checkpoint", { values: { steps: ["x"] }, checkpoint: { checkpoint_id: UNKNOWN } });
 
     const empty = { path: { thread_id: await newThread(side) }, body: { values: { steps: ["x"] } } };
     await side.call("POST /threads/{thread_id}/state", { about: "a thread without a graph", ...empty });
