@@ -1,6 +1,7 @@
 /** How the list of intended differences is read: which of them a difference is, and which were never met. */
 import type { Difference } from "./compare.js";
-import { INTENDED, type Intended } from "./intended.js";
+import type { Intended } from "./intended/entry.js";
+import { INTENDED } from "./intended.js";
 
 export class Intentions {
   readonly #met = new Set<Intended>();

@@ -70,8 +70,17 @@ export function uncovered(exchanges: [theirs: Exchange, ours: Exchange][]): stri
       (operation) =>
         !NEVER_REFUSED.includes(operation) && !of(operation, (theirs, ours) => theirs >= 400 || ours >= 400),
     ).map((operation) => `${operation} has never been refused`),
+    ...MODES.filter((mode) => !exchanges.some((sides) => sides.every((side) => hasStreamed(side, mode)))).map(
+      (mode) => `no event of stream mode ${mode} was compared`,
+    ),
     ...MODES.filter(
       (mode) => !exchanges.some(([{ about, events }]) => about === `${mode} with subgraphs` && events),
-    ).map((mode) => `stream mode ${mode} was never streamed`),
+    ).map((mode) => `stream mode ${mode} was never streamed with subgraphs`),
   ];
+}
+
+/** In a stream of this mode alone. */
+function hasStreamed({ about, events = [] }: Exchange, mode: string): boolean {
+  const name = mode === "messages-tuple" ? "messages" : mode;
+  return about.startsWith(`${mode} of `) && events.some(({ event }) => event.startsWith(name));
 }
