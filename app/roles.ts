@@ -23,12 +23,16 @@ import { type ConnectionUse, connect, type Redis, ready } from "./redis/connect.
 import { startMemoryGuard } from "./redis/memory.js";
 import { Keys, PARTITIONS } from "./redis/partitions.js";
 import { createPersist } from "./redis/persist.js";
-import { startReplication } from "./redis/replication.js";
+import { type Replication, startReplication } from "./redis/replication.js";
+import { CUT } from "./redis/watchdog.js";
+import { queueDepth } from "./runs/queueDepth.js";
 import { Runs } from "./runs/runs.js";
-import { startSweeper } from "./runs/sweeper.js";
+import { type Swept, startSweeper } from "./runs/sweeper.js";
 import { trimEvents } from "./runs/trimEvents.js";
 import type { Settings } from "./settings.js";
+import { type RedisCounts, tellRedis } from "./telemetry/counts.js";
 import type { Log } from "./telemetry/log.js";
+import { Metrics } from "./telemetry/metrics.js";
 import { startWebhooks, webhookCheck } from "./webhooks/webhooks.js";
 import { type Heartbeat, HeartbeatFailed, startHeartbeat } from "./worker/heartbeat.js";
 import { readTaskRevision } from "./worker/revisions.js";
@@ -36,6 +40,8 @@ import { createTaskProtection } from "./worker/taskProtection.js";
 import { Worker } from "./worker/worker.js";
 
 const REDIS_ANSWERS_WITHIN_MS = 10_000;
+/** How late a worker's metrics may be: another thread tells them. */
+const TELL_COUNTS_MS = 1_000;
 
 export class RedisUnreachable extends Error {
   override name = "RedisUnreachable";
@@ -83,7 +89,10 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
   const registering = { redis, subscriber, keys, threads: assistantThreads, sweepMs: settings.sweepMs };
   const registered = await registerAssistants(registering, systemAssistants(graphs));
   const schemas = startSchemaSource({ project, main: process.argv[1] ?? "", log });
-  const sweeper = startSweeper({ redis, keys, removals, confirm, log }, settings);
+  const { counts, count } = countsOf(connections, replication);
+  const metrics = new Metrics();
+  tellRedis(metrics, counts);
+  const sweeper = startSweeper({ redis, keys, removals, confirm, count, log }, settings);
   const storeSweeper = startStoreSweeper(items, log);
   const pace = usualPace(settings.sweepMs, settings.protectMinutes);
   const backfill = startThreadBackfill(new ThreadBackfill(redis, keys, pace), pace.pauseMs, log);
@@ -103,6 +112,8 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
     drafts,
     store,
     items,
+    metrics,
+    queueDepth: () => queueDepth(redis, keys),
   };
   const server = createServer({ settings, log, http, threadTtl, ...served });
   return {
@@ -154,13 +165,18 @@ export async function startWorkerRole(settings: Settings, log: Log): Promise<Rol
   const onTold = () => webhooks.look();
   const connected = { commands: redis, blocking, heartbeat, keys, persist, confirm, onTold };
   const worker = new Worker({ ...connected, graphs, checkpointer, store, protection, settings, log });
-  const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), confirm, log }, settings);
+  const { counts, count } = countsOf(connections, replication);
+  const sweeper = startSweeper({ redis, keys, removals: new Removals(redis, keys), confirm, count, log }, settings);
+  const telling = setInterval(() => {
+    heartbeat.count({ ...counts(), slots: settings.runsPerWorker, slotsUsed: worker.running, left: worker.left });
+  }, TELL_COUNTS_MS);
   return {
     port: heartbeat.port,
     unfit: worker.unfit,
     crash: () => worker.forfeit(),
     async stop() {
       await worker.drain();
+      clearInterval(telling);
       await webhooks.stop();
       await sweeper.stop();
       replication.stop();
@@ -185,9 +201,24 @@ function systemAssistants(graphs: Graphs) {
   }));
 }
 
+/** What a role's connections, writes and sweeps are counted by. */
+function countsOf(connections: Connections, replication: Replication) {
+  const swept: Record<Swept, number> = { requeued: 0, given_up: 0, overruled: 0 };
+  return {
+    counts: (): RedisCounts => {
+      return { watchdogCuts: connections.cuts, unconfirmedWrites: replication.unconfirmed, swept };
+    },
+    count: (what: Swept, runs: number) => {
+      swept[what] += runs;
+    },
+  };
+}
+
 /** All connections of a role. */
 class Connections {
   readonly #all: Redis[] = [];
+  /** How often the watchdog has cut one. */
+  cuts = 0;
 
   constructor(
     private readonly settings: Settings,
@@ -196,6 +227,7 @@ class Connections {
 
   open(use: ConnectionUse): Redis {
     const connection = connect(this.settings.redis, use, this.log);
+    connection.on(CUT, () => this.cuts++);
     this.#all.push(connection);
     return connection;
   }

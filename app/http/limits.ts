@@ -37,6 +37,10 @@ export class OpenRequests {
     private readonly keyed: boolean,
   ) {}
 
+  get size(): number {
+    return this.#open;
+  }
+
   /**
    * Counts the request until its answer is closed.
    * @param held whether the answer stays open while a run goes on

@@ -26,9 +26,19 @@ export interface OpenAnswerOptions {
 
 export class OpenAnswers {
   readonly #open = new Set<OpenAnswer>();
+  readonly #held = new WeakSet<ServerResponse>();
   #draining = false;
 
   constructor(private readonly heartbeatMs: number) {}
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Whether the response was one that stayed open while a run went on. */
+  held(response: ServerResponse): boolean {
+    return this.#held.has(response);
+  }
 
   /** Sends status 200 and the headers. A client that has already gone is reported through `onClosed` at once. */
   begin(response: ServerResponse, { headers, opening, heartbeat, onClosed }: OpenAnswerOptions): OpenAnswer {
@@ -36,6 +46,7 @@ export class OpenAnswers {
       this.#open.delete(answer);
       onClosed(byClient);
     });
+    this.#held.add(response);
     if (answer.gone) return answer;
     this.#open.add(answer);
     response.writeHead(200, headers);

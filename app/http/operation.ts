@@ -14,7 +14,7 @@ export interface Answer {
   events?: true;
   /** The headers are sent at once, and the content when the run has ended. */
   late?: true;
-  /** The content is text of this media type. */
+  /** The content is, or may be, text of this media type. */
   text?: string;
   headers?: Record<string, string>;
 }
@@ -141,9 +141,11 @@ function toResponse(status: number, answer: string | Answer): ResponseConfig {
         Object.entries(headers).map(([name, meaning]) => [name, { description: meaning, schema: { type: "string" } }]),
       ),
     },
-    ...(schema && { content: { "application/json": { schema } } }),
-    ...(text && { content: { [text]: { schema: { type: "string" } } } }),
-    ...(events && { content: { "text/event-stream": { schema: ServerSentEvent } } }),
+    content: {
+      ...(schema && { "application/json": { schema } }),
+      ...(text && { [text]: { schema: { type: "string" as const } } }),
+      ...(events && { "text/event-stream": { schema: ServerSentEvent } }),
+    },
   };
 }
 

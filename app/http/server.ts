@@ -18,6 +18,7 @@ import type { Graphs } from "../graphs/load.js";
 import type { SchemaSource } from "../graphs/schemaSource.js";
 import type { Settings } from "../settings.js";
 import type { Log } from "../telemetry/log.js";
+import type { Metrics, Numbers } from "../telemetry/metrics.js";
 import { assistantGraphRoutes } from "./assistantGraphs.js";
 import { type AssistantsCore, assistantRoutes } from "./assistants.js";
 import { takeHeaders } from "./configurableHeaders.js";
@@ -25,6 +26,7 @@ import { allowOrigins } from "./cors.js";
 import { answerErrors, HttpError, notFound } from "./errors.js";
 import { OpenRequests, refuseOdd } from "./limits.js";
 import { createListener, type Listener } from "./listener.js";
+import { countRequests, metricsRoutes } from "./metrics.js";
 import { OpenAnswers } from "./openAnswers.js";
 import { mountedAt, servedParts } from "./parts.js";
 import { nameRequest } from "./requestId.js";
@@ -79,6 +81,9 @@ export interface ServerDeps {
   http?: HttpConfig;
   /** Of threads that are made without one. */
   threadTtl?: ThreadTtl | undefined;
+  metrics: Metrics;
+  /** Runs by state, in all of the deployment. */
+  queueDepth: () => Promise<Numbers>;
 }
 
 export interface HttpServer extends Listener {
@@ -102,6 +107,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   app.set("etag", false);
   app.enable("case sensitive routing");
   app.use(nameRequest);
+  app.use(countRequests(deps.metrics, open));
   if (settings.servedByHeader) app.use(nameServer(settings.instanceName));
   app.use(helmet());
   app.use(refuseOdd(settings.limits));
@@ -137,6 +143,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadCopyRoutes(resource, { threads, removals, copies: deps.copies, storage: deps.storage, states });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
+  metricsRoutes(resource, { metrics: deps.metrics, open, requests, queueDepth: deps.queueDepth });
 
   app.use((request) => {
     throw notFound(`${request.method} ${request.path}`);

@@ -20,6 +20,9 @@ export const WATCH_TIMES: WatchTimes = { everyMs: 5_000, limitMs: 2_000 };
 /** An answer that is late by our own doing: a loop that stood still has not read it yet. */
 const OWN_DELAY_MS = 250;
 
+/** The event of a connection that the watchdog has cut. */
+export const CUT = "watchdog cut";
+
 /** Until the connection is closed for good. @param names what the log says of it */
 export function watch(redis: Standalone | Cluster, times: WatchTimes, log: Log, names: { use: string }): void {
   let cuts = 0;
@@ -28,6 +31,7 @@ export function watch(redis: Standalone | Cluster, times: WatchTimes, log: Log, 
     if (trouble === undefined) return;
     cuts++;
     log.warn({ event: "redis_watchdog", ...names, reason: trouble, cuts }, "a redis connection is made anew");
+    redis.emit(CUT);
     node.disconnect(true);
   };
   const timer = setInterval(() => {

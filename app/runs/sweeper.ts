@@ -19,8 +19,12 @@ export interface HealDeps {
   keys: Keys;
   /** Asks replicas for the ends that a sweep writes; not given: nobody asks. */
   confirm?: Confirm | undefined;
+  /** Hears of the runs that were moved. */
+  count?: (what: Swept, runs: number) => void;
   log: Log;
 }
+
+export type Swept = "requeued" | "given_up" | "overruled";
 
 export interface SweepDeps extends HealDeps {
   removals: RemovalSteps;
@@ -101,6 +105,9 @@ async function healPartition(deps: HealDeps, settings: SweepSettings, partition:
     log.warn({ event: "run_requeued", runId }, "its worker was lost: the run is ready again");
   for (const runId of failed) log.error({ event: "run_given_up", runId }, "its worker was lost once too often");
   for (const runId of overruled) log.warn({ event: "run_overruled", runId }, "cancelled; its worker had not ended it");
+  deps.count?.("requeued", requeued.length);
+  deps.count?.("given_up", failed.length);
+  deps.count?.("overruled", overruled.length);
   await Promise.all([...failed, ...overruled].map((runId) => confirm?.(key, { runId, what: "end" })));
   return { removals: removals.map(toRemoval), expiring };
 }

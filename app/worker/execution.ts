@@ -39,6 +39,9 @@ export interface ExecutionDeps {
  */
 export type StopReason = "interrupt" | "lost" | "timeout" | "drain" | "outage";
 
+/** How a run left this worker: with its status, handed back, lost to another attempt, or left to its lease. */
+export type Left = Outcome["status"] | "ended" | "released" | "lost" | "left";
+
 class Stopped extends Error {
   constructor(readonly reason: StopReason) {
     super(`the run was stopped: ${reason}`);
@@ -115,8 +118,8 @@ export class Execution {
     this.#writeSignal.abort(new Stopped("drain"));
   }
 
-  /** Resolves when the run has left this worker. Never rejects. */
-  async done(): Promise<void> {
+  /** Resolves when the run has left this worker, with what became of it. Never rejects. */
+  async done(): Promise<Left> {
     const remainingMs = this.deps.runTimeoutSeconds * 1000 - this.run.runningMs;
     const timer = setTimeout(() => this.stop("timeout"), Math.max(0, remainingMs));
     try {
@@ -124,11 +127,16 @@ export class Execution {
       const outcome = await this.#streamToItsEnd();
       const word = outcome ? await this.#finish(outcome) : await this.#release();
       this.#log.info({ event: `run_${word}`, status: outcome?.status ?? "pending" }, `run ${word}`);
+      return word === "ended" && outcome ? outcome.status : word;
     } catch (error) {
       // It was rolled back, deleted, overruled or taken over: nothing went wrong here.
-      if (this.#isLost()) this.#log.info({ event: "run_lost" }, "run lost");
+      if (this.#isLost()) {
+        this.#log.info({ event: "run_lost" }, "run lost");
+        return "lost";
+      }
       // Its lease will expire.
-      else this.#log.error({ event: "run_left", reason: reasonOf(error) }, "run left without its end");
+      this.#log.error({ event: "run_left", reason: reasonOf(error) }, "run left without its end");
+      return "left";
     } finally {
       clearTimeout(timer);
     }
@@ -242,7 +250,7 @@ export class Execution {
     return await graph.getState({ configurable: { thread_id: run.threadId } });
   }
 
-  async #finish(outcome: Outcome): Promise<string> {
+  async #finish(outcome: Outcome): Promise<"ended" | "lost"> {
     const { first, events } = await this.#writer.rest();
     // Sent before, an error could be followed by another attempt: it comes together with the status that makes it the end.
     const all = [...events, ...errorEvent(outcome)];
@@ -250,7 +258,7 @@ export class Execution {
     return await this.deps.persist(write, this.#writeSignal.signal);
   }
 
-  async #release(): Promise<string> {
+  async #release(): Promise<"released" | "ended" | "lost"> {
     const { first, events } = await this.#writer.rest();
     const write = async () => {
       if (events.length > 0) await this.deps.attempts.append(this.run, first, events);

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import type { FromThread, HeldRun, Report, ThreadData, ToThread } from "./heartbeatWords.js";
+import type { FromThread, HeldRun, Report, ThreadData, ToThread, WorkerCounts } from "./heartbeatWords.js";
 
 /** The thread looks for it four times a second. */
 const TURN_MS = 100;
@@ -19,6 +19,7 @@ export interface Heartbeat {
   hold(run: HeldRun): void;
   drop(owner: string): void;
   report(report: Report): void;
+  count(counts: WorkerCounts): void;
   /** Health turns bad, for good. */
   unfit(reason: string): void;
   /** The worker drains: workers of earlier revisions need not give way to it any more. */
@@ -71,6 +72,7 @@ export async function startHeartbeat(settings: Omit<ThreadData, "turns">): Promi
     hold: ({ runId, threadId, owner }) => tell({ kind: "hold", run: { runId, threadId, owner } }),
     drop: (owner) => tell({ kind: "drop", owner }),
     report: (report) => tell({ kind: "report", report }),
+    count: (counts) => tell({ kind: "count", counts }),
     unfit: (reason) => tell({ kind: "unfit", reason }),
     leave: () => tell({ kind: "leave" }),
     async forfeit() {

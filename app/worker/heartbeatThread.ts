@@ -13,14 +13,16 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { connect, ready } from "../redis/connect.js";
 import { Keys } from "../redis/partitions.js";
 import { type Confirm, type Replication, startReplication } from "../redis/replication.js";
+import { CUT } from "../redis/watchdog.js";
 import { Attempts } from "../runs/attempts.js";
 import { hearCancels } from "../runs/control.js";
 import { serveHealth } from "../telemetry/health.js";
 import { createLog } from "../telemetry/log.js";
-import type { FromThread, Report, ThreadData, ToThread } from "./heartbeatWords.js";
+import type { FromThread, Report, ThreadData, ToThread, WorkerCounts } from "./heartbeatWords.js";
 import { Leases } from "./leases.js";
 import { LoopWatch } from "./loopWatch.js";
 import { Registration } from "./revisions.js";
+import { workerMetrics } from "./workerMetrics.js";
 
 const REDIS_ANSWERS_WITHIN_MS = 10_000;
 /** A Redis that does not answer a PING within this is away. */
@@ -56,6 +58,16 @@ const leases = new Leases({
 const registration = data.task && new Registration(redis, keys, data.task, `${instance}.${process.pid}`);
 
 let report: Report = {};
+/** Of the main thread. */
+let counts: WorkerCounts = { slots: 0, slotsUsed: 0, left: {}, watchdogCuts: 0, unconfirmedWrites: 0, swept: {} };
+let watchdogCuts = 0;
+for (const connection of [redis, subscriber]) connection.on(CUT, () => watchdogCuts++);
+const metrics = workerMetrics({
+  counts: () => counts,
+  own: () => ({ watchdogCuts, unconfirmedWrites: replication?.unconfirmed ?? 0 }),
+  protectionRefused: () => report.protectionRefused ?? 0,
+  redisUp: () => awaySince === undefined,
+});
 let unfit: string | undefined;
 /** Since when Redis has not answered. */
 let awaySince: number | undefined;
@@ -158,6 +170,7 @@ function heed(word: ToThread): void {
   if (word.kind === "hold") leases.hold(word.run);
   else if (word.kind === "drop") leases.drop(word.owner);
   else if (word.kind === "report") report = { ...report, ...word.report };
+  else if (word.kind === "count") counts = word.counts;
   else if (word.kind === "unfit") unfit = word.reason;
   else if (word.kind === "leave") void leave();
   else if (word.kind === "forfeit") void forfeit().then(() => tell({ kind: "forfeited" }));
@@ -174,7 +187,10 @@ async function start(): Promise<FromThread> {
     return { kind: "failed", message: String(error) };
   }
   try {
-    const server = await serveHealth(data.healthPort, { unfit: () => unfit, describe: () => report, redisAnswers });
+    const server = await serveHealth(data.healthPort, {
+      ...{ unfit: () => unfit, describe: () => report, redisAnswers },
+      metrics: (format) => metrics.render(format),
+    });
     const address = server.address();
     return { kind: "listening", port: typeof address === "object" && address ? address.port : 0 };
   } catch (error) {

@@ -2,6 +2,8 @@
 import type { RedisLogin } from "../redis/connect.js";
 import type { Attention } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
+import type { RedisCounts } from "../telemetry/counts.js";
+import type { Numbers } from "../telemetry/metrics.js";
 import type { TaskRevision } from "./revisions.js";
 
 /** What the heartbeat needs of a run. */
@@ -10,11 +12,20 @@ export type HeldRun = Pick<ClaimedRun, "runId" | "threadId" | "owner">;
 /** Shown by `/ok` beside `ok`: slots taken, and how often ECS refused a protection. */
 export type Report = { running?: number; protectionRefused?: number };
 
+/** What the main thread has counted, for `/metrics`. */
+export interface WorkerCounts extends RedisCounts {
+  slots: number;
+  slotsUsed: number;
+  /** Runs that have left this worker, by how. */
+  left: Numbers;
+}
+
 export type ToThread =
   | { kind: "hold"; run: HeldRun }
   /** The run has left this worker. */
   | { kind: "drop"; owner: string }
   | { kind: "report"; report: Report }
+  | { kind: "count"; counts: WorkerCounts }
   /** `/ok` answers 503 from now on. */
   | { kind: "unfit"; reason: string }
   /** Gives all runs up, a failure each. */

@@ -15,8 +15,9 @@ import type { Confirm } from "../redis/replication.js";
 import { Attempts } from "../runs/attempts.js";
 import type { ClaimedRun } from "../runs/types.js";
 import type { Log } from "../telemetry/log.js";
+import type { Numbers } from "../telemetry/metrics.js";
 import { ClaimLoop } from "./claimLoop.js";
-import { Execution } from "./execution.js";
+import { Execution, type Left } from "./execution.js";
 import type { Heartbeat } from "./heartbeat.js";
 import type { FromThread } from "./heartbeatWords.js";
 import { Slots } from "./slots.js";
@@ -57,6 +58,7 @@ export class Worker {
   readonly #attempts: Attempts;
   readonly #slots: Slots<{ execution: Execution; left: Promise<void> }>;
   readonly #loops: ClaimLoop[];
+  readonly #left: Partial<Record<Left, number>> & Record<string, number> = {};
   #isUnfit = false;
   #tellUnfit = () => {};
   #superseded = false;
@@ -76,6 +78,11 @@ export class Worker {
     );
     this.#loops = deps.blocking.map((blocking, at) => this.#claimLoop(blocking, at));
     for (const loop of this.#loops) loop.start();
+  }
+
+  /** How many runs have left this worker, by how. */
+  get left(): Numbers {
+    return this.#left;
   }
 
   /** Runs whose slot is taken now. */
@@ -117,7 +124,10 @@ export class Worker {
     const { deps } = this;
     const execution = new Execution(run, { ...deps, ...deps.settings, attempts: this.#attempts });
     deps.heartbeat.hold(run);
-    const left = execution.done().then(() => deps.heartbeat.drop(run.owner));
+    const left = execution.done().then((how) => {
+      this.#left[how] = (this.#left[how] ?? 0) + 1;
+      deps.heartbeat.drop(run.owner);
+    });
     this.#slots.take(run.owner, { execution, left });
     this.#report();
     deps.protection.busy();

@@ -13,6 +13,7 @@ import type { Follow, FollowFrom } from "../../app/runs/follow.js";
 import { type NewRun, type Run, type RunEvent, RunRefused } from "../../app/runs/types.js";
 import { readSettings } from "../../app/settings.js";
 import { createLog, type Log } from "../../app/telemetry/log.js";
+import { Metrics } from "../../app/telemetry/metrics.js";
 
 export const ECHO_ID = systemAssistantId("echo");
 
@@ -275,6 +276,7 @@ export interface StartOptions {
   checkpointer?: BaseCheckpointSaver;
   redis?: ServerDeps["redis"];
   items?: ServerDeps["items"];
+  queueDepth?: ServerDeps["queueDepth"];
   log?: Log;
   /** The real one, instead of runs that stand still. */
   core?: Pick<ServerDeps, "runs" | "threads" | "redis"> &
@@ -321,6 +323,8 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     items: options.items ?? noItems,
     http: httpConfig("langgraph.json", Http.parse(options.http ?? {})),
     threadTtl: options.threadTtl,
+    metrics: new Metrics(),
+    queueDepth: options.queueDepth ?? (async () => ({ claimable: 0, delayed: 0, running: 0 })),
   });
   const port = await server.listen();
   return { url: `http://127.0.0.1:${port}`, server, runs, threads, close: () => server.close() };

@@ -282,6 +282,7 @@ const noHeartbeat: Heartbeat = {
   hold() {},
   drop() {},
   report() {},
+  count() {},
   unfit() {},
   leave() {},
   async forfeit() {},
