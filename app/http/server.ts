@@ -23,6 +23,7 @@ import { assistantGraphRoutes } from "./assistantGraphs.js";
 import { type AssistantsCore, assistantRoutes } from "./assistants.js";
 import { takeHeaders } from "./configurableHeaders.js";
 import { allowOrigins } from "./cors.js";
+import { DOCS_PATHS, docsRoutes } from "./docs.js";
 import { answerErrors, HttpError, notFound } from "./errors.js";
 import { OpenRequests, refuseOdd } from "./limits.js";
 import { createListener, type Listener } from "./listener.js";
@@ -91,7 +92,7 @@ export interface HttpServer extends Listener {
 }
 
 /** Never asked for a key: whether it is well, what it is, and how to ask. */
-const WITHOUT_KEY = new Set(["/ok", "/info", "/openapi.json"]);
+const WITHOUT_KEY = new Set(["/ok", "/info", "/openapi.json", ...DOCS_PATHS]);
 
 export function createServer(deps: ServerDeps): HttpServer {
   const open = new OpenAnswers(deps.settings.sseHeartbeatMs);
@@ -143,6 +144,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadCopyRoutes(resource, { threads, removals, copies: deps.copies, storage: deps.storage, states });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
+  docsRoutes(app, resource);
   metricsRoutes(resource, { metrics: deps.metrics, open, requests, queueDepth: deps.queueDepth });
 
   app.use((request) => {
@@ -162,7 +164,7 @@ function nameServer(instanceName: string): RequestHandler {
 function requireKey(hashes: readonly string[]): RequestHandler {
   const isKnown = createKeyCheck(hashes);
   return (request, _response, next) => {
-    if (request.method === "GET" && WITHOUT_KEY.has(request.path)) return next();
+    if ((request.method === "GET" || request.method === "HEAD") && WITHOUT_KEY.has(request.path)) return next();
     if (isKnown(presentedKey(request.headers))) return next();
     throw new HttpError(401, "send an API key in x-api-key", { "WWW-Authenticate": "Bearer" });
   };

@@ -87,6 +87,8 @@ test("the bundled agents run in the image, as nobody, with a read-only root, and
   expect(existsSync(join(image.folder, "agents/.switchyard/schemas.json"))).toBe(true);
   expect((await fetch(`${server?.url}/assistants/echo/schemas`)).status).toBe(200);
   expect(server?.output()).not.toContain("schemas_read");
+  for (const file of ["/docs", "/docs/page.js", "/docs/swagger-ui-bundle.js"])
+    expect((await fetch(`${server?.url}${file}`)).status).toBe(200);
   expect(await server?.stop()).toBe(0);
   expect(await worker?.stop()).toBe(0);
   if (process.getuid?.() === 0) expect(image.user).toBe("65534:65534");
