@@ -3,25 +3,40 @@
  *   node --import tsx test/bench/threadSearch.ts [threads]
  */
 import { v4 as uuid } from "uuid";
+import { Removals } from "../../app/data/removal.js";
 import type { ThreadFilter, ThreadPage } from "../../app/data/threads/filter.js";
 import { ThreadSearch } from "../../app/data/threads/search.js";
 import { connect, type Redis, ready } from "../../app/redis/connect.js";
-import { Keys } from "../../app/redis/partitions.js";
+import { ALL_PARTITIONS, Keys } from "../../app/redis/partitions.js";
 import { Script } from "../../app/redis/scripts.js";
+import { Attempts } from "../../app/runs/attempts.js";
+import { Runs } from "../../app/runs/runs.js";
 import { scripts } from "../../app/runs/scripts.js";
+import type { ClaimedRun } from "../../app/runs/types.js";
 import { createLog } from "../../app/telemetry/log.js";
 import { manyThreads } from "../support/manyThreads.js";
 import { startRedis } from "../support/redis.js";
 
 const COUNT = Number(process.argv[2] ?? 100_000);
 const TIMES = 30;
-const RUNS = 2_000;
+const RUNS = 200;
+const ROUNDS = 10;
 
 const server = await startRedis();
-const redis = connect({ url: server.url }, "request", createLog("silent", { instance: "bench", role: "bench" }));
+const log = createLog("silent", { instance: "bench", role: "bench" });
+const redis = connect({ url: server.url }, "request", log);
 await ready(redis, 5_000);
 const keys = new Keys("sw");
 const search = new ThreadSearch(redis, keys);
+const runs = new Runs({
+  commands: redis,
+  subscriber: redis,
+  keys,
+  removals: new Removals(redis, keys),
+  outageSeconds: 90,
+  log,
+});
+const attempts = new Attempts(redis, keys);
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 const began = performance.now();
@@ -30,6 +45,7 @@ say(`${COUNT} threads in ${((performance.now() - began) / 1_000).toFixed(0)} s`)
 await memory();
 await searches();
 await costOfRuns();
+runs.close();
 redis.disconnect();
 await server.stop();
 
@@ -95,59 +111,76 @@ async function measure(name: string, filter: ThreadFilter, page?: ThreadPage): P
   );
 }
 
-/** A run of a thread, with the scripts as they are and with an index that nobody keeps. */
+/**
+ * Runs on threads that had one before, with the scripts as they are and with an index that nobody keeps. In rounds by
+ * turns, of which the fastest counts: something else may be busy on the machine.
+ */
 async function costOfRuns(): Promise<void> {
+  const least = new Map<string, { microseconds: number; inside: number }>();
+  const note = async (name: string) => {
+    const { milliseconds, inside } = await stats();
+    const microseconds = Math.min(
+      (milliseconds * 1_000) / RUNS,
+      least.get(name)?.microseconds ?? Number.POSITIVE_INFINITY,
+    );
+    least.set(name, { microseconds, inside: inside / RUNS });
+  };
+  const threads = Array.from({ length: RUNS }, () => uuid());
+  const metadata = JSON.stringify({ user: "u", team: "red", n: 1, all: true });
+  for (const id of threads)
+    await scripts.createThread.run(redis, keys.of(id, "thread", id), id, metadata, "", "delete", uuid());
+  for (let round = 0; round <= ROUNDS; round++)
+    for (const [name, shape] of [
+      ["with the index", (script: Script) => script],
+      ["without it", withoutIndex],
+    ] as const) {
+      if (round === 0) await oneRunEach(threads, shape, async () => {});
+      else await oneRunEach(threads, shape, async (step) => await note(`${step}, ${name}`));
+    }
   say("");
-  row("a run on a thread", "µs of Redis", "commands inside");
-  for (const [name, shape] of [
-    ["with the index", (script: Script) => script],
-    ["without it", withoutIndex],
-  ] as const) {
-    const [enqueue, claim, finish] = [scripts.enqueue, scripts.claim, scripts.finish].map(shape);
-    if (!enqueue || !claim || !finish) throw new Error("no script");
-    const threads = Array.from({ length: RUNS }, () => uuid());
-    const metadata = { user: "u", team: "red", n: 1, all: true };
-    for (const id of threads)
-      await scripts.createThread.run(
-        redis,
-        keys.of(id, "thread", id),
-        id,
-        JSON.stringify(metadata),
-        "",
-        "delete",
-        uuid(),
-      );
-    await stats();
-    for (const thread of threads) {
-      const run = uuid();
-      const where = [run, thread, "bench", "assistant", "thread", "enqueue", "reject"];
-      await enqueue.run(redis, keys.of(thread, "run", run), ...where, 0, 0, "{}", "{}", "hash", "{}", 700);
-    }
-    report(`enqueue, ${name}`, await stats());
-    const owners = new Map<string, string[]>();
-    for (let partition = 0; partition < 16; partition++) {
-      const leases = keys.in(partition, "leases");
-      const answer = (await claim.run(redis, leases, RUNS, uuid(), 60_000, "", "bench")) as [number, ...string[][]];
-      for (const [run = "", owner = "", thread = ""] of answer.slice(1) as string[][]) owners.set(run, [owner, thread]);
-    }
-    report(`claim, ${name}`, await stats());
-    for (const [run, [owner = "", thread = ""]] of owners) {
-      const outcome = ["success", "idle", "{}", '{"messages":[]}', "{}", ""];
-      await finish.run(redis, keys.of(thread, "run", run), run, thread, owner, 1, 1, ...outcome);
-    }
-    report(`finish, ${name}`, await stats());
-  }
+  row("a run on a thread", "us of Redis", "calls inside");
+  for (const [name, { microseconds, inside }] of [...least].sort())
+    row(name, microseconds.toFixed(1), inside.toFixed(1));
+}
+
+async function oneRunEach(
+  threads: string[],
+  shape: (script: Script) => Script,
+  after: (step: string) => Promise<void>,
+): Promise<void> {
+  const { enqueue, finish } = scripts;
+  Object.assign(scripts, { enqueue: shape(enqueue), finish: shape(finish) });
+  await stats();
+  const made = {
+    idIsGiven: false,
+    assistantId: "assistant",
+    graphId: "bench",
+    lifetime: "thread",
+    metadata: {},
+  } as const;
+  const asked = {
+    strategy: "enqueue",
+    ifNotExists: "reject",
+    afterMs: 0,
+    payload: { stream_mode: [] },
+    requestHash: "hash",
+  } as const;
+  for (const threadId of threads) await runs.enqueue({ ...made, ...asked, threadId, runId: uuid() });
+  await after("enqueue");
+  const claimed: ClaimedRun[] = [];
+  for (const partition of ALL_PARTITIONS)
+    claimed.push(...(await attempts.claim(partition, ["bench"], RUNS, 60_000)).runs);
+  await after("claim");
+  const state = { values: '{"messages":[]}', interrupts: "{}" };
+  for (const run of claimed)
+    await attempts.finish(run, { status: "success", threadStatus: "idle", answer: "{}", state }, 1, []);
+  await after("finish");
+  Object.assign(scripts, { enqueue, finish });
 }
 
 function withoutIndex({ name, source }: Script): Script {
-  return new Script(
-    name,
-    source.replace(/local function thread_changed[\s\S]*?\nend\n/, "local function thread_changed() end\n"),
-  );
-}
-
-function report(name: string, { milliseconds, inside }: { milliseconds: number; inside: number }): void {
-  row(name, ((milliseconds * 1_000) / RUNS).toFixed(1), (inside / RUNS).toFixed(1));
+  const nothing = "local function thread_changed() end\n";
+  return new Script(name, source.replace(/local function thread_changed[\s\S]*?\nend\n/, nothing));
 }
 
 /** Of Redis since it was asked last: how long it was busy, and the commands within scripts. */

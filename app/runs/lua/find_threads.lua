@@ -13,7 +13,7 @@ local wanted_order, descending, offset, limit = ARGV[1], ARGV[2] == 'desc', tonu
 local STATUSES = { 'busy', 'error', 'idle', 'interrupted' }
 -- No more are sorted here.
 local MOST_SORTED = 1000
-local STEP = 200
+local LEAST_STEP, LARGEST_STEP = 20, 400
 -- More than any time in ms: places by status, then by time.
 local STATUS_PLACE = 1e14
 
@@ -60,10 +60,12 @@ local function sorted(along, others, skip, most)
   return rows
 end
 
-local function walked(along, others, skip, most)
+-- expected: so far on a page ends, if those in all sets are spread evenly.
+local function walked(along, others, skip, most, expected)
+  local step = math.min(math.max(math.ceil(1.5 * expected), LEAST_STEP), LARGEST_STEP)
   local rows, met = {}, 0
-  for first = 0, math.huge, STEP do
-    local entries = range(along, first, first + STEP - 1)
+  for first = 0, math.huge, step do
+    local entries = range(along, first, first + step - 1)
     local members = {}
     for at = 1, #entries, 2 do members[#members + 1] = entries[at] end
     if #members == 0 then return rows end
@@ -89,8 +91,9 @@ local function page(order, sets, total, skip, most)
   local along, others = plan(order, sets)
   if #others == 0 then return range(along, skip, skip + most - 1) end
   -- Where they are frequent, walking along the order soon meets a page of them.
-  local steps = (skip + most) * redis.call('ZCARD', along) / total
-  return ((total > MOST_SORTED or steps < total) and walked or sorted)(along, others, skip, most)
+  local expected = (skip + most) * redis.call('ZCARD', along) / total
+  if total > MOST_SORTED or expected < total then return walked(along, others, skip, most, expected) end
+  return sorted(along, others, skip, most)
 end
 
 local sets, wanted_status = {}, nil
@@ -99,26 +102,25 @@ for at = 5, #ARGV do
   wanted_status = wanted_status or string.match(ARGV[at], '^status:(.*)$')
 end
 
-if wanted_order ~= 'status' then
-  local total = count(wanted_order, sets)
-  return { total, unpack(page(wanted_order, sets, total, offset, limit)) }
-end
+local total = count(wanted_order == 'status' and 'updated_at' or wanted_order, sets)
+if wanted_order ~= 'status' then return { total, unpack(page(wanted_order, sets, total, offset, limit)) } end
 
-local answer, total = { 0 }, 0
+-- One status after the other, each by updated_at, until the page is full.
+local answer, before = { total }, 0
 for at = 1, #STATUSES do
+  local missing = limit - (#answer - 1) / 2
+  if missing <= 0 then break end
   local rank = descending and #STATUSES - at + 1 or at
   local of_status = { unpack(sets) }
   if not wanted_status then of_status[#of_status + 1] = key('threads', 'status', STATUSES[rank]) end
   if not wanted_status or wanted_status == STATUSES[rank] then
     local here = count('updated_at', of_status)
-    local found = (#answer - 1) / 2
-    local rows = page('updated_at', of_status, here, math.max(0, offset - total), limit - found)
+    local rows = page('updated_at', of_status, here, math.max(0, offset - before), missing)
     for row = 1, #rows, 2 do
       answer[#answer + 1] = rows[row]
       answer[#answer + 1] = string.format('%.0f', rank * STATUS_PLACE + rows[row + 1])
     end
-    total = total + here
+    before = before + here
   end
 end
-answer[1] = total
 return answer

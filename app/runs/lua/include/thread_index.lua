@@ -94,8 +94,10 @@ local function thread_changed(thread, new_metadata)
       if not stays[word] then gone[#gone + 1] = word end
     end
     leave_index(thread, before[2] ~= status and before[2] or '', gone)
-    redis.call('ZADD', key('threads', 'thread_id'), 0, thread)
-    redis.call('ZADD', key('threads', 'created_at'), created, thread)
+    if before[1] ~= created then
+      redis.call('ZADD', key('threads', 'thread_id'), 0, thread)
+      redis.call('ZADD', key('threads', 'created_at'), created, thread)
+    end
     redis.call('HSET', indexed, thread, found_by)
   end
   redis.call('ZADD', key('threads', 'updated_at'), updated, thread)
