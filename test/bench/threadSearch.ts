@@ -12,7 +12,7 @@ import { Script } from "../../app/redis/scripts.js";
 import { Attempts } from "../../app/runs/attempts.js";
 import { Runs } from "../../app/runs/runs.js";
 import { scripts } from "../../app/runs/scripts.js";
-import type { ClaimedRun } from "../../app/runs/types.js";
+import type { ClaimedRun, NewRun } from "../../app/runs/types.js";
 import { createLog } from "../../app/telemetry/log.js";
 import { manyThreads } from "../support/manyThreads.js";
 import { startRedis } from "../support/redis.js";
@@ -151,21 +151,11 @@ async function oneRunEach(
   const { enqueue, finish } = scripts;
   Object.assign(scripts, { enqueue: shape(enqueue), finish: shape(finish) });
   await stats();
-  const made = {
-    idIsGiven: false,
-    assistantId: "assistant",
-    graphId: "bench",
-    lifetime: "thread",
-    metadata: {},
-  } as const;
-  const asked = {
-    strategy: "enqueue",
-    ifNotExists: "reject",
-    afterMs: 0,
-    payload: { stream_mode: [] },
-    requestHash: "hash",
-  } as const;
-  for (const threadId of threads) await runs.enqueue({ ...made, ...asked, threadId, runId: uuid() });
+  const request: Omit<NewRun, "threadId" | "runId"> = {
+    ...{ idIsGiven: false, assistantId: "assistant", graphId: "bench", lifetime: "thread", strategy: "enqueue" },
+    ...{ ifNotExists: "reject", afterMs: 0, metadata: {}, payload: { stream_mode: [] }, requestHash: "hash" },
+  };
+  for (const threadId of threads) await runs.enqueue({ ...request, threadId, runId: uuid() });
   await after("enqueue");
   const claimed: ClaimedRun[] = [];
   for (const partition of ALL_PARTITIONS)

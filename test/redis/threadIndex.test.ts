@@ -1,6 +1,7 @@
 /** The index of threads is what the threads are, whatever is done to them. */
 import { v7 as uuid } from "uuid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Copies } from "../../app/data/copies.js";
 import { ThreadSearch } from "../../app/data/threads/search.js";
 import { Threads } from "../../app/data/threads.js";
 import { type Core, newRun, startCore, success } from "../support/core.js";
@@ -66,6 +67,14 @@ describe("the index", () => {
     await expectIndexed();
     expect(await ids({ metadata: { graph_id: "mine" } })).toEqual([threadId]);
     await core.removals.deleteThread(threadId);
+  });
+
+  test("has a copy as soon as there is one", async () => {
+    const threadId = await create({ team: "red" });
+    const copy = await new Copies(core).copy(threadId);
+    await expectIndexed();
+    expect((await ids({ metadata: { team: "red" } })).sort()).toEqual([threadId, copy].sort());
+    for (const id of [threadId, copy ?? ""]) await core.removals.deleteThread(id);
   });
 
   test("leaves out the thread of a stateless run that leaves nothing, and has that of one that keeps it", async () => {

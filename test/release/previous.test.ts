@@ -151,3 +151,19 @@ test("a run that a worker of the previous release executes is rolled back throug
   const next = server.previous.client.runs.wait(thread_id, "deaf", { input: { pace_ms: 1 } });
   expect(await next).toMatchObject({ steps: ["done"] });
 });
+
+test("threads that the previous release made and changed are found as they are, once a server of this one has started", async () => {
+  const { client } = server.previous;
+  const made = await Promise.all([1, 2].map(() => client.threads.create({ metadata: { n: 1 } })));
+  const ids = made.map(({ thread_id }) => thread_id).sort();
+  const found = async ({ client }: Instance, metadata: object) =>
+    (await client.threads.search({ metadata })).map(({ thread_id }) => thread_id).sort();
+  const first = await all.startServer();
+  await vi.waitFor(async () => expect(await found(first, { n: 1 })).toEqual(ids), 10_000);
+
+  await startWorker("previous");
+  await client.runs.wait(ids[0] ?? "", "deaf", { input: { pace_ms: 1 } });
+  const next = await all.startServer();
+  await vi.waitFor(async () => expect(await found(next, { n: 1, graph_id: "deaf" })).toEqual([ids[0]]), 10_000);
+  expect(await found(next, { n: 1 })).toEqual(ids);
+});
