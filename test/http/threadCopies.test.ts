@@ -5,6 +5,7 @@ import { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { Copies } from "../../app/data/copies.js";
+import { StateDrafts } from "../../app/data/stateDrafts.js";
 import { ThreadStorage } from "../../app/data/storage.js";
 import { Threads } from "../../app/data/threads.js";
 import type { Graph } from "../../app/graphs/load.js";
@@ -41,7 +42,7 @@ beforeAll(async () => {
   const { runs, redis, keys, removals } = core;
   const data = { threads: new Threads(redis, keys), copies: new Copies(core), storage: new ThreadStorage(redis, keys) };
   at = await startServer({
-    core: { runs, redis, removals, ...data },
+    core: { runs, redis, removals, ...data, drafts: new StateDrafts({ redis, keys, langgraph: ours }) },
     graphs: { echo: asking as unknown as Graph },
     checkpointer: saver,
   });
@@ -165,6 +166,22 @@ describe("a copy", () => {
     await client.runs.cancel(threadId, claimed.runId, true, "rollback");
     expect(await stepsOf(copy.thread_id)).toEqual(["start", "first"]);
     expect((await client.threads.getState(threadId)).checkpoint).toBeNull();
+  });
+
+  test("is written to apart from its source", async () => {
+    await run(threadId, START_INPUT);
+    const { thread_id: copy } = await client.threads.copy(threadId);
+    await client.threads.updateState(copy, { values: { steps: ["written"] }, asNode: "last" });
+    expect(await client.threads.get(copy)).toMatchObject({
+      status: "idle",
+      values: { steps: ["start", "first", "written"] },
+    });
+    expect(await client.threads.get(threadId)).toMatchObject({
+      status: "interrupted",
+      values: { steps: ["start", "first"] },
+    });
+    const { thread_id: second } = await client.threads.copy(copy);
+    expect(await stepsOf(second)).toEqual(["start", "first", "written"]);
   });
 
   test("of a thread without a state has none", async () => {

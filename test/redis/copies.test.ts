@@ -352,6 +352,35 @@ describe("keeping the newest alone", () => {
     expect(await keysLeft()).toEqual([]);
   });
 
+  test("on a copy takes no write from its own copy that it made beside a checkpoint of its source", async () => {
+    await ran(source, "a", "b");
+    const older = (await all(saver.list(at(source)))).at(-1)?.config.configurable?.checkpoint_id;
+    const copy = await copyOf(source);
+    const run = await start(copy);
+    const config = at(copy, { ...writtenBy(run), checkpoint_id: older });
+    await saver.putWrites(config, [["__interrupt__", "sure?"]], "task");
+    await saver.put(config, checkpointOf({ a: ["c"] }), loop, { a: 1 });
+    await core.attempts.finish(run, success, 1, []);
+    const second = await copyOf(copy);
+    await core.removals.prune(copy);
+    const seen = async (threadId: string) =>
+      (await all(saver.list(at(threadId)))).map(({ checkpoint, pendingWrites }) => [
+        checkpoint.channel_values.a,
+        pendingWrites?.length,
+      ]);
+    expect(await seen(copy)).toEqual([["c", 0]]);
+    const whole = [
+      ["c", 0],
+      ["b", 0],
+      ["a", 1],
+    ];
+    expect(await seen(second)).toEqual(whole);
+    await core.removals.deleteThread(copy);
+    expect(await seen(second)).toEqual(whole);
+    await Promise.all([source, second].map((threadId) => core.removals.deleteThread(threadId)));
+    expect(await keysLeft()).toEqual([]);
+  });
+
   test("is finished by a sweep, wherever its process died", async () => {
     const namespaces = ["", "sub:1", "sub:2", "sub:3"];
     const run = await start(source);

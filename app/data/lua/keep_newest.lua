@@ -25,7 +25,7 @@ local function name(digest)
   if digest == '' then return end
   redis.call('SADD', named, digest)
   if #levels == 1 or redis.call('HEXISTS', blobs.keys[1], digest) == 1 then return end
-  redis.call('HSET', blobs.keys[1], digest, find_blob(blobs.keys, digest))
+  redis.call('HSET', blobs.keys[1], digest, find_blob(blobs, digest))
 end
 
 local function name_all(checkpoint)

@@ -31,8 +31,8 @@ local unchanged, changed = tonumber(ARGV[14]), tonumber(ARGV[15])
 local values, at = {}, 16
 if unchanged > 0 then
   local held = {}
-  local fields = load_checkpoint(levels_of(history), ns, parent)
-  for _, value in ipairs(fields and fields.values or {}) do held[value[1]] = value end
+  local packed = field_of(levels_of(history), ns, parent, 'values')
+  for _, value in ipairs(packed and cmsgpack.unpack(packed) or {}) do held[value[1]] = value end
   for _ = 1, unchanged do
     local value = held[ARGV[at]]
     if not value or value[2] ~= ARGV[at + 1] then return 'incomplete' end

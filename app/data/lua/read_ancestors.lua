@@ -19,7 +19,7 @@ for at = 7, #ARGV do wanted[ARGV[at]] = true end
 
 if ancestor == '' then
   if id == '' then id = newest_of(levels, ns) end
-  ancestor = id and parent_of(levels, ns, id) or ''
+  ancestor = id and field_of(levels, ns, id, 'parent') or ''
 end
 
 local blobs = gather(levels)

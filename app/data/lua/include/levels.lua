@@ -67,10 +67,11 @@ local function place_on(level, ns, id)
   return place
 end
 
-local function parent_of(levels, ns, id)
+-- One field of a checkpoint that is known to be seen.
+local function field_of(levels, ns, id, field)
   for _, level in ipairs(levels) do
-    local parent = redis.call('HGET', checkpoint_key(level.history, ns, id), 'parent')
-    if parent then return parent end
+    local content = redis.call('HGET', checkpoint_key(level.history, ns, id), field)
+    if content then return content end
   end
 end
 

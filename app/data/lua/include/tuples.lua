@@ -6,18 +6,23 @@ local function gather(levels)
   return { keys = keys, seen = {}, list = {}, bytes = 0 }
 end
 
--- A value lies in the history that first stored it.
-local function find_blob(keys, digest)
-  for _, blobs in ipairs(keys) do
-    local bytes = redis.call('HGET', blobs, digest)
-    if bytes then return bytes end
+-- A value lies in the history that first stored it, mostly beside the one that was looked for before.
+local function find_blob(blobs, digest)
+  local bytes = redis.call('HGET', blobs.keys[blobs.found or 1], digest)
+  if bytes then return bytes end
+  for at, stored in ipairs(blobs.keys) do
+    bytes = redis.call('HGET', stored, digest)
+    if bytes then
+      blobs.found = at
+      return bytes
+    end
   end
   error('a blob that a checkpoint names is missing')
 end
 
 local function add_cell(blobs, digest)
   if digest == '' or blobs.seen[digest] then return end
-  local bytes = find_blob(blobs.keys, digest)
+  local bytes = find_blob(blobs, digest)
   blobs.seen[digest] = true
   blobs.list[#blobs.list + 1] = digest
   blobs.list[#blobs.list + 1] = bytes
