@@ -101,7 +101,7 @@ export class StateDrafts {
       else transaction.eval(script.source, 1, key, ...args);
       sent.add(script);
     }
-    const answers = (await transaction.exec()) ?? [];
+    const answers = (await transaction.exec().catch(throwCause)) ?? [];
     return answers.map(([error, answer]) => {
       if (error) throw error;
       return answer;
@@ -111,6 +111,11 @@ export class StateDrafts {
   #thread(threadId: string): string {
     return this.deps.keys.of(threadId, "thread", threadId);
   }
+}
+
+/** What Redis refused to take into the transaction says why; that it discarded the transaction for it, does not. */
+function throwCause(error: Error & { previousErrors?: Error[] }): never {
+  throw error.previousErrors?.[0] ?? error;
 }
 
 function refused(reason: "thread_missing" | "thread_busy", threadId: string): RunRefused {

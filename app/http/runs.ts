@@ -19,7 +19,7 @@ const RunPath = ThreadPath.extend({ run_id: Id });
 const idOf = (path: z.output<typeof RunPath>): RunId => ({ threadId: path.thread_id, runId: path.run_id });
 
 const REFUSED = {
-  404: "the thread or the assistant does not exist",
+  404: "the thread, the assistant or the checkpoint does not exist",
   409: "the thread is busy or being deleted, or the Idempotency-Key was used for another request",
 };
 export const RUN_PLACE = {

@@ -238,6 +238,21 @@ describe("a state update is refused, and leaves nothing", () => {
     expect(await refusalOf(await update({ values: {} }))).toEqual([404, `thread ${threadId} does not exist`]);
   });
 
+  test("while Redis is full, and is taken once it has room", async () => {
+    await update({ values: { steps: ["before"] }, as_node: "plan" });
+    const before = (await stored()).length;
+    await core.admin.config("SET", "maxmemory", "1mb");
+    try {
+      const full = await update({ values: { steps: ["full"] }, as_node: "plan" });
+      expect([full.status, full.headers.get("retry-after")]).toEqual([503, "1"]);
+    } finally {
+      await core.admin.config("SET", "maxmemory", "0");
+    }
+    expect(await stored()).toHaveLength(before);
+    expect(await client.threads.get(threadId)).toMatchObject({ values: { steps: ["before"] } });
+    expect((await update({ values: { steps: ["after"] }, as_node: "plan" })).status).toBe(200);
+  });
+
   test("while a run is pending, running or delayed", async () => {
     for (const options of [{}, { afterSeconds: 60 }]) {
       const { run_id } = await client.runs.create(threadId, "echo", { input: {}, ...options });
