@@ -70,6 +70,8 @@ const OF_THREAD = new Set([
   "checkpoint",
   "blobs",
   "trail",
+  "order",
+  "states",
   "removing",
 ]);
 
