@@ -1,4 +1,5 @@
 /** The two roles: what each is made of, and how it goes down. */
+
 import { registerAssistants } from "./data/assistants/register.js";
 import { AssistantThreads } from "./data/assistants/threads.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
@@ -13,6 +14,7 @@ import { startStoreSweeper } from "./data/store/sweeper.js";
 import { startThreadBackfill, ThreadBackfill, usualPace } from "./data/threads/backfill.js";
 import { ThreadSearch } from "./data/threads/search.js";
 import { Threads } from "./data/threads.js";
+import { createTruncate } from "./data/truncate.js";
 import { systemAssistantId } from "./graphs/assistants.js";
 import { webhookHeaders } from "./graphs/config/webhooks.js";
 import { type Project, readProject } from "./graphs/config.js";
@@ -113,6 +115,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
     store,
     items,
     metrics,
+    truncate: createTruncate({ redis, keys, removals, assistants }),
     queueDepth: () => queueDepth(redis, keys),
   };
   const server = createServer({ settings, log, http, threadTtl, ...served });

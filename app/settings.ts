@@ -82,6 +82,7 @@ const Environment = z.object({
     .optional(),
   WEBHOOK_PRIVATE_HOSTS: list.transform((hosts) => hosts.map((host) => host.toLowerCase())).default([]),
   WEBHOOK_TIMEOUT_SECONDS: seconds(0.1, 600).default(30),
+  TRUNCATE_ROUTE: flag.default(false),
   KEY_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,32}$/, "must be 1 to 32 letters, digits, dashes or underscores")
@@ -171,6 +172,7 @@ export function readSettings(environment: Record<string, string | undefined>) {
     corsAllowOrigins: value.CORS_ALLOW_ORIGINS,
     /** Above langgraph.json's. */
     mountPrefix: value.MOUNT_PREFIX,
+    truncateRoute: value.TRUNCATE_ROUTE,
     webhookPrivateHosts: value.WEBHOOK_PRIVATE_HOSTS,
     webhookTimeoutSeconds: value.WEBHOOK_TIMEOUT_SECONDS,
     langgraphConfigFile: value.LANGGRAPH_CONFIG_FILE,

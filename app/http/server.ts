@@ -13,6 +13,7 @@ import type { StateDrafts } from "../data/stateDrafts.js";
 import type { ThreadStorage } from "../data/storage.js";
 import type { ThreadSearch } from "../data/threads/search.js";
 import type { Threads, ThreadTtl } from "../data/threads.js";
+import type { Truncate } from "../data/truncate.js";
 import { type HttpConfig, httpConfig } from "../graphs/config/http.js";
 import type { Graphs } from "../graphs/load.js";
 import type { SchemaSource } from "../graphs/schemaSource.js";
@@ -45,6 +46,7 @@ import { threadSearchRoutes } from "./threadSearch.js";
 import { createThreadStates } from "./threadStates.js";
 import { threadStreamRoutes } from "./threadStream.js";
 import { threadRoutes } from "./threads.js";
+import { truncateRoutes } from "./truncate.js";
 
 export interface ServerDeps {
   settings: Pick<
@@ -55,6 +57,7 @@ export interface ServerDeps {
     | "corsAllowOrigins"
     | "limits"
     | "mountPrefix"
+    | "truncateRoute"
     | "sseHeartbeatMs"
     | "httpKeepAliveTimeoutMs"
     | "drainSeconds"
@@ -82,6 +85,8 @@ export interface ServerDeps {
   http?: HttpConfig;
   /** Of threads that are made without one. */
   threadTtl?: ThreadTtl | undefined;
+  /** Asked where `truncateRoute` is set. */
+  truncate: Truncate;
   metrics: Metrics;
   /** Runs by state, in all of the deployment. */
   queueDepth: () => Promise<Numbers>;
@@ -144,6 +149,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadCopyRoutes(resource, { threads, removals, copies: deps.copies, storage: deps.storage, states });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
+  if (settings.truncateRoute) truncateRoutes(resource, deps.truncate);
   docsRoutes(app, resource);
   metricsRoutes(resource, { metrics: deps.metrics, open, requests, queueDepth: deps.queueDepth });
 

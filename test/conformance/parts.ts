@@ -5,7 +5,16 @@ import type { Caller } from "./operations.js";
 import type { Call } from "./recorder.js";
 
 /** In the order in which they run: `table` says what those before it have called. */
-export const PARTS = ["http", "sdk-js", "sdk-python", "remote-graph", "old-sdks", "differential", "table"] as const;
+export const PARTS = [
+  "http",
+  "sdk-js",
+  "sdk-python",
+  "remote-graph",
+  "old-sdks",
+  "differential",
+  "schemathesis",
+  "table",
+] as const;
 
 export type PartName = (typeof PARTS)[number];
 

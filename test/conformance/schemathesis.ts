@@ -7,24 +7,17 @@ import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
-import { installPythonTool } from "../support/pythonTool.js";
+import { pythonWith } from "../support/environments.js";
 import { topology } from "../support/topology.js";
+import type { Outcome } from "./cases.js";
+import type { Context } from "./parts.js";
 
 const version = "4.32.5";
 const EXAMPLES_AN_OPERATION = 50;
 const SEED = 1;
 const LIMIT_MS = 10 * 60_000;
-
-export interface SchemathesisContext {
-  /** The folder of the app's build. */
-  build: string;
-  /** For what is installed once: outside git. */
-  cache: string;
-  /** Told before anything that takes long. */
-  say(line: string): void;
-}
 
 const Report = z.object({
   operations: z.object({ total: z.number(), tested: z.number() }),
@@ -33,19 +26,21 @@ const Report = z.object({
   errors: z.array(z.object({ title: z.string(), count: z.number() })),
 });
 
-export async function run({ build, cache, say }: SchemathesisContext): Promise<{ passed: number; failed: string[] }> {
-  const tool = { name: "schemathesis", version, packages: [`schemathesis==${version}`] };
-  const programs = await installPythonTool(tool, cache, say);
+export async function run({ build, cache, say }: Pick<Context, "build" | "cache" | "say">): Promise<Outcome> {
+  const python = await pythonWith({ cache, packages: [`schemathesis==${version}`], say });
   const key = randomUUID();
   const environment = {
     API_KEY_HASHES: createHash("sha256").update(key).digest("hex"),
     RUNS_PER_WORKER: "50",
-    TRUNCATE_ROUTE: "true",
   };
   const all = await topology({ build, servers: 1, workers: 1, environment });
   const folder = await mkdtemp(join(tmpdir(), "switchyard-schemathesis-"));
   try {
-    const output = await ask(join(programs, "st"), [`${all.servers[0]?.url}/openapi.json`, ...options(key)], folder);
+    const output = await ask(
+      join(dirname(python), "st"),
+      [`${all.servers[0]?.url}/openapi.json`, ...options(key)],
+      folder,
+    );
     const report = Report.parse(JSON.parse(await readFile(join(folder, "report.json"), "utf8")));
     const failed = failuresOf(report);
     if (failed.length > 0) say(output);

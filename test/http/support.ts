@@ -323,6 +323,7 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     items: options.items ?? noItems,
     http: httpConfig("langgraph.json", Http.parse(options.http ?? {})),
     threadTtl: options.threadTtl,
+    truncate: nowhere,
     metrics: new Metrics(),
     queueDepth: options.queueDepth ?? (async () => ({ claimable: 0, delayed: 0, running: 0 })),
   });

@@ -113,7 +113,7 @@ describe("a thread's stream", () => {
     const second = await runOnce(threadId, 0);
     await soon(() => expect(stream.raw()).toContain(": heartbeat\n"));
     await soon(() => expect(stream.told).toHaveLength(5));
-    expect(stream.raw().startsWith("id: 2\n\nevent: metadata\n")).toBe(true);
+    expect(stream.raw().startsWith("id: 2\n\n")).toBe(true);
     expect(stream.told).toEqual([
       { event: "metadata", id: "3", data: { run_id: first, attempt: 1 } },
       { event: "custom", id: "4", data: 0 },

@@ -5,7 +5,7 @@ import { nameSuffix, secretMark } from "../../infra/engine/cloud.js";
 import { type Recording, resourceOf, resourcesOf } from "../../infra/engine/recording.js";
 import { SecretText } from "../../infra/engine/stackFiles.js";
 import { isValues, type Values } from "../../infra/engine/wire.js";
-import { ownNames } from "../../infra/environment.js";
+import { isReserved, ownNames } from "../../infra/environment.js";
 import { containerOf, pathsOf, program } from "./support.js";
 
 const foreignArn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:theirs-AbCdEf";
@@ -242,6 +242,8 @@ describe("containers", () => {
         ? { port: 8000, httpKeepAliveTimeoutMs: 605_000 }
         : { healthPort: 8001, runsPerWorker: 20 }),
     });
+    // A suite's way to remove everything is no way into a deployment.
+    expect([settings.truncateRoute, isReserved("TRUNCATE_ROUTE")]).toEqual([false, true]);
     expect(environment).toMatchObject({ STACK_NAME: "prod", TSX_DISABLE_CACHE: "1", REDIS_CLUSTER: "false" });
   });
 });

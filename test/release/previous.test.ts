@@ -156,7 +156,7 @@ test("threads that the previous release made and changed are found as they are, 
   const { client } = server.previous;
   const made = await Promise.all([1, 2].map(() => client.threads.create({ metadata: { n: 1 } })));
   const ids = made.map(({ thread_id }) => thread_id).sort();
-  const found = async ({ client }: Instance, metadata: object) =>
+  const found = async ({ client }: Instance, metadata: Record<string, unknown>) =>
     (await client.threads.search({ metadata })).map(({ thread_id }) => thread_id).sort();
   const first = await all.startServer();
   await vi.waitFor(async () => expect(await found(first, { n: 1 })).toEqual(ids), 10_000);
