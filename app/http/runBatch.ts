@@ -48,7 +48,7 @@ export function runBatchRoutes(resource: Resource, { assistants, runs, log }: Ru
       const known = await assistantsOf(body);
       const bodies = rawBody as unknown[];
       const wanted = body.map((each, at) => {
-        const lifetime = each.on_completion ?? "delete";
+        const lifetime = each.on_completion;
         const sent = { path: request.path, rawBody: bodies[at], configurable: takenHeaders(request) };
         const target = { lifetime, idempotencyKey: undefined, ...sent } as const;
         return toNewRun(each, known.get(each.assistant_id) as Assistant, target);

@@ -92,10 +92,15 @@ const noCheckpoint = optional(z.never("is not possible for a run without a threa
   description: "Only for runs on a thread.",
 });
 
+/** The JavaScript SDK's type allows `complete` and `continue` alone, which the platform gives no meaning: not given. */
+const OnCompletion = optional(z.enum(["delete", "keep", "complete", "continue"]))
+  .transform((given) => (given === "keep" ? given : "delete"))
+  .describe("what becomes of the thread: `delete` (default, whatever else is said) or `keep`");
+
 export const StatelessRunBody = RunFields.extend({
   checkpoint: noCheckpoint,
   checkpoint_id: noCheckpoint,
-  on_completion: optional(z.enum(["delete", "keep"])),
+  on_completion: OnCompletion,
 }).meta({ id: "StatelessRunCreate" });
 
 export const CreateHeaders = z.object({

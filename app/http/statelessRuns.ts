@@ -28,7 +28,7 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
     request: Request,
   ): Promise<NewRun> => {
     const assistant = await assistants.forRun(body.assistant_id);
-    const lifetime = body.on_completion ?? "delete";
+    const lifetime = body.on_completion;
     const idempotencyKey = headers["idempotency-key"];
     const { path } = request;
     return toNewRun(body, assistant, { lifetime, idempotencyKey, path, rawBody, configurable: takenHeaders(request) });

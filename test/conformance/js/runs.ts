@@ -109,8 +109,10 @@ export const runCases: Case[] = [
       must(kept, run("steps", { metadata: having({ k: 1 }) }));
       await eventually(async () => must((await runs.get(kept.thread_id, kept.run_id)).status, "success"));
       must((await threads.get(kept.thread_id)).values, { items: ["first", "second"] });
-      const gone = await runs.create(null, "steps", { input: {}, onCompletion: drop });
-      await eventually(() => refused(threads.get(gone.thread_id), 404, /does not exist/));
+      for (const onCompletion of [drop, "complete"] as const) {
+        const gone = await runs.create(null, "steps", { input: {}, onCompletion });
+        await eventually(() => refused(threads.get(gone.thread_id), 404, /does not exist/));
+      }
       // Of a batch the SDK renames the assistant's id alone.
       const andKeep = { on_completion: "keep" };
       const batch = await runs.createBatch([
