@@ -11,9 +11,9 @@ export const PARTS = [
   "sdk-python",
   "remote-graph",
   "old-sdks",
+  "table",
   "differential",
   "schemathesis",
-  "table",
 ] as const;
 
 export type PartName = (typeof PARTS)[number];

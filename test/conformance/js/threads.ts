@@ -128,7 +128,7 @@ export const threadCases: Case[] = [
       must(await client.runs.list(copy), [run("steps", { status: "success", thread_id: copy })]);
       await threads.delete(source);
       must((await threads.getState(copy)).values, having({ topic: "ships" }));
-      await refused(threads.copy(randomUUID()), 404, /does not exist/);
+      await refused(threads.copy(randomUUID()), 409, /does not exist/);
     },
   },
   {

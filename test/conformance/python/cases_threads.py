@@ -109,7 +109,7 @@ async def _(client, _make):
     await client.runs.wait(copy, "steps", input={"topic": "ships"})
     must((await threads.get_state(source))["values"], values)
     must(await client.runs.list(copy), [run("steps", status="success", thread_id=copy)])
-    await refused(threads.copy(new_id()), 404, "does not exist")
+    await refused(threads.copy(new_id()), 409, "does not exist")
 
 
 @case("threads.prune: deletes, or keeps the latest state alone")
