@@ -52,7 +52,8 @@ async function runParts({ parts, write, json }: Options): Promise<number> {
       total.failed.push(...failed.map((line) => `${part}: ${line}`));
     }
   } finally {
-    for (const deployment of deployments.values()) await (await deployment).stop();
+    for (const started of await Promise.allSettled(deployments.values()))
+      if (started.status === "fulfilled") await started.value.stop();
   }
   for (const line of total.failed) say(`failed  ${line}`);
   say(`${total.passed} passed, ${total.failed.length} failed`);

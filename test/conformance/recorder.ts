@@ -29,27 +29,26 @@ export async function startRecorder(target: string): Promise<Recorder> {
   const calls: Call[] = [];
   const servers = new Map<string, string>();
 
-  const note = (from: IncomingMessage, answer: IncomingMessage) => {
-    calls.push({ method: from.method ?? "", path: pathOf(from), status: answer.statusCode ?? 0 });
+  const note = (asked: IncomingMessage, answer: IncomingMessage) => {
+    calls.push({ method: asked.method ?? "", path: pathOf(asked), status: answer.statusCode ?? 0 });
     const run = /runs\/([^/]+)$/.exec(String(answer.headers["content-location"] ?? ""))?.[1];
     const server = answer.headers["x-served-by"];
     if (run && typeof server === "string") servers.set(run, server);
   };
-  const forward = (from: IncomingMessage, to_: ServerResponse) => {
+  const forward = (asked: IncomingMessage, response: ServerResponse) => {
     const { hostname, port } = to;
-    const upstream = request({ agent, hostname, port, path: from.url, method: from.method, headers: from.headers });
+    const { url: path, method, headers } = asked;
+    const upstream = request({ agent, hostname, port, path, method, headers });
     upstream.on("response", (answer) => {
-      note(from, answer);
-      to_.writeHead(answer.statusCode ?? 502, answer.headers);
-      to_.flushHeaders();
-      answer.pipe(to_);
-      answer.on("error", () => to_.destroy());
-      answer.on("aborted", () => to_.destroy());
+      note(asked, answer);
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      response.flushHeaders();
+      answer.pipe(response);
+      answer.on("error", () => response.destroy());
     });
-    upstream.on("error", () => to_.destroy());
-    to_.on("close", () => upstream.destroy());
-    from.on("error", () => upstream.destroy());
-    from.pipe(upstream);
+    upstream.on("error", () => response.destroy());
+    response.on("close", () => upstream.destroy());
+    asked.pipe(upstream);
   };
 
   const server = createServer(forward);

@@ -1,6 +1,7 @@
 /** What the cases of the JavaScript SDK share: the shapes of what comes back, and the graphs' ids. */
 import type { Client } from "@langchain/langgraph-sdk";
 import { systemAssistantId } from "../../../app/graphs/assistants.js";
+import { until } from "../../support/until.js";
 import {
   anything,
   type Check,
@@ -113,17 +114,8 @@ export async function ranOn(client: Client, graph: string, input: Record<string,
 }
 
 /** Asks until it is so. */
-export async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}
+export const eventually = (check: () => Promise<void>): Promise<void> =>
+  until(check, { interval: 30, timeout: 20_000 });
 
 export async function running(client: Client, threadId: string, runId: string): Promise<void> {
   await eventually(async () => must((await client.runs.get(threadId, runId)).status, "running", "status"));
