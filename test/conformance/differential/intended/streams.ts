@@ -17,6 +17,13 @@ export const streams: Intended[] = [
     source: "contract, Streams",
   },
   {
+    operations: [STREAM],
+    path: "events.values.data.steps",
+    development: "nothing",
+    because: "a values event is the whole state, with __interrupt__ in it; the development server sends that alone",
+    source: "reference §2.8: values",
+  },
+  {
     path: "**messages.*.id",
     development: '"run-<id>"',
     ours: '"<id>"',

@@ -114,6 +114,21 @@ export const runs = [
     await side.call("GET /threads/{thread_id}", { about: "stopped after a", path: stopped });
   }),
 
+  scenario("runs: of assistants with defaults", async (side) => {
+    const body = { graph_id: "chat", context: { tone: "calm" }, config: { configurable: { language: "fr" } } };
+    const assistant_id = textOf(await side.send("POST /assistants", { body }), "assistant_id");
+    const wait = (about: string, given: Record<string, unknown>) =>
+      side.call("POST /runs/wait", { about, body: { assistant_id, input: ask("All clear?"), ...given } });
+    await wait("an assistant's defaults", {});
+    await wait("over an assistant's defaults", {
+      context: { tone: "loud" },
+      config: { configurable: { language: "en" } },
+    });
+    await wait("beside an assistant's defaults", { config: { configurable: { other: 1 } } });
+    await side.send("PATCH /assistants/{assistant_id}", { path: { assistant_id }, body: { context: { tone: "new" } } });
+    await wait("an assistant that has changed", {});
+  }),
+
   scenario("runs: a human's answers", async (side) => {
     const path = await threadAfter(side, { assistant_id: "approval", input: {} });
     const answer = async (about: string, command: unknown) => {

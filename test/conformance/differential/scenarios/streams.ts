@@ -86,9 +86,11 @@ export const streams = [
     const run = await side.send("POST /threads/{thread_id}/runs", { path, body });
     const runPath = { ...path, run_id: textOf(run, "run_id") };
     const JOIN = "GET /threads/{thread_id}/runs/{run_id}/stream";
-    await side.call(JOIN, { about: "from the start", path: runPath, headers: { "last-event-id": "-1" } });
+    const all = await side.call(JOIN, { about: "from the start", path: runPath, headers: { "last-event-id": "-1" } });
     await atRest(side, path);
     await side.call(JOIN, { about: "ended, from the start", path: runPath, headers: { "last-event-id": "-1" } });
+    const second = all.events?.[1]?.id ?? "";
+    await side.call(JOIN, { about: "after its second event", path: runPath, headers: { "last-event-id": second } });
     await side.call(JOIN, { about: "no uuid", path: { ...path, run_id: "nobody" } });
   }),
 
