@@ -39,7 +39,9 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-export function docsRoutes(app: Express, resource: Resource): void {
+/** @param mountPrefix where the API begins, or "" */
+export function docsRoutes(app: Express, resource: Resource, mountPrefix: string): void {
+  const page = readFileSync(join(ours, "index.html"), "utf8").replaceAll('="/docs/', `="${mountPrefix}/docs/`);
   resource.get(
     "/docs",
     {
@@ -49,7 +51,7 @@ export function docsRoutes(app: Express, resource: Resource): void {
     },
     async ({ response }) => {
       response.setHeader("Content-Security-Policy", POLICY);
-      response.sendFile("index.html", { root: ours, cacheControl: false });
+      response.type("html").send(page);
       return undefined;
     },
   );

@@ -150,7 +150,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
   if (settings.truncateRoute) truncateRoutes(resource, deps.truncate);
-  docsRoutes(app, resource);
+  if (!http.disabled.has("meta")) docsRoutes(app, resource, mountPrefix);
   metricsRoutes(resource, { metrics: deps.metrics, open, requests, queueDepth: deps.queueDepth });
 
   app.use((request) => {

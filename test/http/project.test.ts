@@ -31,7 +31,7 @@ describe("a part that is switched off is not there", () => {
     ["threads", [THREAD, `${THREAD}/state`], [`${THREAD}/runs`, "/info"]],
     ["runs", [`${THREAD}/runs`, `/runs/${ECHO_ID}/stream`], [THREAD, "/info"]],
     ["store", ["/store/items?namespace=a&key=b"], ["/info"]],
-    ["meta", ["/info", "/openapi.json", "/docs"], ["/ok", THREAD]],
+    ["meta", ["/info", "/metrics", "/openapi.json", "/docs", "/docs/page.js"], ["/ok", THREAD]],
   ])("%s", async (part, gone, there) => {
     const { url } = await start({ http: { [`disable_${part}`]: true } });
     const noRoute = async (path: string) => {
@@ -63,6 +63,11 @@ describe("a mount prefix", () => {
       expect(await statusOf(url + path), path).toBe(404);
     const document = (await (await fetch(`${url}/api/v1/openapi.json`)).json()) as object;
     expect(document).toMatchObject({ servers: [{ url: "/api/v1" }], paths: { "/ok": {} } });
+
+    const page = await (await fetch(`${url}/api/v1/docs`)).text();
+    const loads = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path);
+    expect(loads).toHaveLength(4);
+    for (const path of loads) expect(await statusOf(`${url}${path}`), path).toBe(200);
 
     const answer = await post(`${url}/api/v1/runs?a=b`, { assistant_id: "echo" });
     // SDKs put the path after the address that they were given, which holds the prefix.

@@ -7,7 +7,8 @@ const key = document.getElementById("key");
 const told = document.getElementById("told");
 
 const ui = window.SwaggerUIBundle({
-  url: "/openapi.json",
+  // Beside /docs, wherever the API begins.
+  url: new URL("../openapi.json", document.currentScript.src).pathname,
   dom_id: "#api",
   deepLinking: true,
   docExpansion: "list",
