@@ -167,3 +167,18 @@ test("threads that the previous release made and changed are found as they are, 
   await vi.waitFor(async () => expect(await found(next, { n: 1, graph_id: "deaf" })).toEqual([ids[0]]), 10_000);
   expect(await found(next, { n: 1 })).toEqual(ids);
 });
+
+test("a thread that was copied through this release goes on through the previous one, as if it had not been", async () => {
+  await startWorker("this");
+  const { client } = server.this;
+  const { thread_id } = await client.threads.create();
+  await client.runs.wait(thread_id, "steps", { input: { pace_ms: 1 } });
+  const copy = await client.threads.copy(thread_id);
+  const stepsOf = async (release: Release, id: string) =>
+    (await server[release].client.threads.getState<StateOfSteps>(id)).values.steps;
+  expect(await stepsOf("previous", thread_id)).toEqual(await stepsOf("this", copy.thread_id));
+  await all.workers.at(-1)?.end("SIGKILL");
+  await startWorker("previous");
+  await server.previous.client.runs.wait(thread_id, "deaf", { input: { pace_ms: 1 } });
+  for (const release of ["previous", "this"] as const) expect(await stepsOf(release, thread_id)).toContain("done");
+});
