@@ -35,6 +35,7 @@ const JoinHeaders = z.object({
     .string()
     .refine(isPlace, "must be - or an id of this stream, such as 17")
     .optional()
+    .meta({ pattern: "^(-|[0-9]{1,15}(-[0-9]{1,15})?)?$" })
     .describe(
       "the last id that the client has, `-` for all that is kept; without it, what comes from now on. Where that place is " +
         "gone, `values` with the current state comes first, then what is new",

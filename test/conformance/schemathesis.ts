@@ -14,6 +14,7 @@ import { topology } from "../support/topology.js";
 import type { Outcome } from "./cases.js";
 import type { Context } from "./parts.js";
 
+const config = join(import.meta.dirname, "schemathesis.toml");
 const version = "4.32.5";
 const EXAMPLES_AN_OPERATION = 50;
 const SEED = 1;
@@ -69,7 +70,7 @@ function ask(program: string, args: string[], folder: string): Promise<string> {
   };
   return new Promise((resolve, reject) => {
     const limits = { cwd: folder, env, timeout: LIMIT_MS, maxBuffer: 64 * 1024 * 1024 };
-    execFile(program, ["run", ...args], limits, (error, stdout, stderr) => {
+    execFile(program, ["--config-file", config, "run", ...args], limits, (error, stdout, stderr) => {
       // 1: it found something.
       if (error && error.code !== 1)
         reject(new Error(`schemathesis could not run: ${error.message} ${stdout} ${stderr}`));
