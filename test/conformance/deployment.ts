@@ -4,6 +4,7 @@ import { Client } from "@langchain/langgraph-sdk";
 import { startTcpProxy, type TcpProxy } from "../support/tcpProxy.js";
 import { type Topology, topology } from "../support/topology.js";
 import type { Target } from "./cases.js";
+import { watched } from "./js/methods.js";
 import { type Call, startRecorder } from "./recorder.js";
 
 /** `one`: a server and a worker. `many`: three servers and two workers behind the load balancer. */
@@ -19,6 +20,8 @@ export interface Deployment {
 
 export interface Entry extends Target {
   calls: Call[];
+  /** Of the JavaScript SDK: those that `client` was asked for. */
+  methods: ReadonlySet<string>;
   leave(): Promise<void>;
 }
 
@@ -38,9 +41,11 @@ export async function deploy(size: Size, build?: string): Promise<Deployment> {
     if (!first) throw new Error("a topology has a server");
     const recorder = await startRecorder(size === "one" ? first.url : all.url);
     const proxies: TcpProxy[] = [];
+    const methods = new Set<string>();
     const entry: Entry = {
       url: recorder.url,
-      client: new Client({ apiUrl: recorder.url, apiKey: null }),
+      client: watched(new Client({ apiUrl: recorder.url, apiKey: null }), methods),
+      methods,
       calls: recorder.calls,
       async shaky() {
         const proxy = await startTcpProxy({ host: "127.0.0.1", port: recorder.port });

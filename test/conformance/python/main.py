@@ -11,7 +11,7 @@ import cases_store  # noqa: F401
 import cases_streams  # noqa: F401
 import cases_threads  # noqa: F401
 from langgraph_sdk import get_client, get_sync_client
-from support import CASES, Blocking
+from support import CALLED, CASES, Client, uncalled
 
 AT_ONCE = 6
 LIMIT_SECONDS = 60
@@ -36,7 +36,6 @@ async def run_all(kind, make):
         if alone:
             await run(name, function)
 
-
 def tell(kind, name, error=None):
     print(json.dumps({"case": f"{kind}: {name}", "error": error}), flush=True)
 
@@ -44,8 +43,12 @@ def tell(kind, name, error=None):
 async def main():
     # The SDK warns of what the cases do on purpose.
     warnings.simplefilter("ignore")
-    await run_all("async", lambda url: get_client(url=url, api_key=None))
-    await run_all("sync", lambda url: Blocking(get_sync_client(url=url, api_key=None)))
+    await run_all("async", lambda url: Client(get_client(url=url, api_key=None)))
+    left = uncalled(get_client(url=os.environ["API_URL"], api_key=None))
+    CALLED.clear()
+    await run_all("sync", lambda url: Client(get_sync_client(url=url, api_key=None), blocking=True))
+    left += uncalled(get_sync_client(url=os.environ["API_URL"], api_key=None))
+    tell("both", "every method was called", f"not called: {', '.join(left)}" if left else None)
 
 
 asyncio.run(main())
