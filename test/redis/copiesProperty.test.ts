@@ -17,7 +17,7 @@ import { at, checkpointOf, loop, ours } from "../support/checkpoints.js";
 import { type Core, newRun, startCore, success } from "../support/core.js";
 import { Histories, type ModelThread } from "./copiesModel.js";
 
-const sequences = Number(process.env.COPIES_RUNS ?? 20);
+const sequences = Number(process.env.COPIES_RUNS ?? 12);
 
 let core: Core;
 let saver: Checkpointer;
