@@ -31,7 +31,9 @@ export interface Listener {
 export function createListener(app: RequestListener, open: OpenAnswers, { settings, log }: ListenerDeps): Listener {
   const { maxHeaderBytes, maxUrlBytes } = settings.limits;
   // A request without a Host is refused by the app, in a sentence.
-  const server = createServer({ maxHeaderSize: maxHeaderBytes, requireHostHeader: false }, app);
+  const server = createServer({ maxHeaderSize: maxHeaderBytes, requireHostHeader: false });
+  server.on("request", closeWithSocket);
+  server.on("request", app);
   setTimeouts(server, settings.httpKeepAliveTimeoutMs);
   server.on("clientError", (error, socket) => refuseMalformed(error, socket, maxUrlBytes));
   server.on("checkExpectation", refuseExpectation);
@@ -79,6 +81,22 @@ function setTimeouts(server: Server, keepAliveTimeoutMs: number): void {
   server.headersTimeout = keepAliveTimeoutMs + 1_000;
   // For a whole request, with a body of the largest size over a slow line; Node.js takes no less than for its headers.
   server.requestTimeout = Math.max(server.headersTimeout, 300_000);
+}
+
+/**
+ * Node.js tells a response that its connection has closed only once it is the response's turn on it. One that waits behind
+ * others would never hear, and what follows a run for it would go on for ever.
+ */
+function closeWithSocket({ socket }: IncomingMessage, response: ServerResponse): void {
+  const close = () => {
+    if (response.socket || response.closed) return;
+    response.destroy();
+    response.emit("close");
+  };
+  // Each response that waits listens, however many a client sends at once.
+  socket.setMaxListeners(0);
+  socket.once("close", close);
+  response.once("close", () => socket.off("close", close));
 }
 
 const MALFORMED: Refused = ["400 Bad Request", "this is not HTTP"];

@@ -266,6 +266,17 @@ describe("limits are settings", () => {
   });
 });
 
+test("streams that wait their turn on one connection are left when it closes", async () => {
+  const { url, runs } = await start();
+  const body = '{"assistant_id":"echo"}';
+  const request = `POST /runs/stream HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(request.repeat(3)));
+  await expect.poll(() => runs.openFollows).toBe(3);
+  socket.destroy();
+  await expect.poll(() => runs.openFollows).toBe(0);
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^switchyard_open_requests 1$/m);
+});
+
 function raw(url: string, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
