@@ -1,5 +1,5 @@
 /** Of metadata, wherever it is. */
-import { type Intended, STATES } from "./entry.js";
+import { type Intended, RUNS, STATES, STREAM } from "./entry.js";
 
 const MARKS = ["langgraph_host", "langgraph_plan", "langgraph_version", "run_attempt", "ls_integration"];
 
@@ -11,6 +11,7 @@ export const metadata: Intended[] = [
     source: "docs/decisions/differential.md",
   })),
   {
+    operations: [...RUNS, ...STATES, STREAM, "POST /runs/stream"],
     path: "**.created_by",
     ours: "nothing",
     because: "an assistant's metadata is the assistant's; a run's is what its client gave",
