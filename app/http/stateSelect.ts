@@ -9,8 +9,15 @@ const ONE_VALUE = "values.";
 const MOST_NAMES = 100;
 
 const isName = (name: string) => FIELDS.includes(name) || (name.startsWith(ONE_VALUE) && name !== ONE_VALUE);
+// For the document alone; a query separates its names by commas.
+const patternOf = (key: string) => ({ pattern: `^(${FIELDS.join("|")}|values\\.${key}+)$` });
 const Names = z
-  .array(z.string().refine(isName, `must be ${FIELDS.join(", ")} or values.<key>`))
+  .array(
+    z
+      .string()
+      .refine(isName, `must be ${FIELDS.join(", ")} or values.<key>`)
+      .meta(patternOf(".")),
+  )
   .max(MOST_NAMES, `must have at most ${MOST_NAMES} names`);
 const WHAT = "only these fields of the state; `values.<key>` is one key of its values";
 
@@ -23,7 +30,7 @@ export const StateSelectQuery = z
   .pipe(Names)
   .optional()
   .describe(WHAT)
-  .meta({ type: "array", items: { type: "string" } });
+  .meta({ type: "array", items: { type: "string", ...patternOf("[^,]") }, maxItems: MOST_NAMES });
 
 /** As a state is answered: a field that was not selected is not there. */
 export const SelectedStateShape = ThreadStateShape.partial().meta({ id: "SelectedThreadState" });
