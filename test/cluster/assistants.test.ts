@@ -1,6 +1,8 @@
 /** Assistants where they lie on one node of a cluster, and the threads of their runs on all. */
 import { v4 as uuid } from "uuid";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { createTruncate } from "../../app/data/truncate.js";
+import { queueDepth } from "../../app/runs/queueDepth.js";
 import { type AssistantServer, readsOf, startAssistants } from "../support/assistants.js";
 import { startCluster, type TestCluster, threadOfEachPartition } from "../support/cluster.js";
 import { newRun } from "../support/core.js";
@@ -46,4 +48,18 @@ test("one is found by every server, and takes its runs and threads on all nodes 
   for (const { threadId, runId } of more)
     expect(await first.core.runs.get(threadId, runId)).toMatchObject({ status: "interrupted" });
   expect(await first.core.runs.get(other.threadId, other.runId)).toMatchObject({ status: "pending" });
+});
+
+test("the queues of all nodes are counted, and a suite's leftovers are removed from each", async () => {
+  const { redis, assistants, core } = first;
+  const before = await queueDepth(redis, core.keys);
+  const runs = Array.from({ length: 40 }, () => newRun());
+  for (const run of runs) await core.runs.enqueue(run);
+  expect(await queueDepth(redis, core.keys)).toEqual({ ...before, claimable: before.claimable + runs.length });
+  const truncate = createTruncate({ redis, keys: core.keys, removals: core.removals, assistants });
+  await truncate({ threads: true, assistants: true, store: true });
+  expect(await queueDepth(redis, core.keys)).toEqual({ claimable: 0, delayed: 0, running: 0 });
+  for (const { threadId, runId } of runs) expect(await core.runs.get(threadId, runId)).toBeUndefined();
+  const page = { sortBy: "name", sortOrder: "asc", offset: 0, limit: 10 } as const;
+  expect((await assistants.find({}, page)).total).toBe(2);
 });
