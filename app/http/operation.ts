@@ -154,7 +154,7 @@ function acceptsNothing(body: z.ZodType): boolean {
   return body.safeParse({}).success && body.meta()?.required === undefined;
 }
 
-const SYSTEM = new Set(["ok", "info", "openapi.json", "docs", "metrics", "internal"]);
+const SYSTEM = new Set(["", "ok", "info", "openapi.json", "docs", "metrics", "internal"]);
 
 function tagOf(path: string): string {
   if (path.includes("/runs")) return "runs";

@@ -40,6 +40,16 @@ export function systemRoutes(
   );
 
   resource.get(
+    "/",
+    {
+      summary: "Whether somebody is there",
+      description: "As the platform has it, for people; health checks ask `/ok`.",
+      answers: { 200: { description: "a server", json: z.object({ ok: z.literal(true) }) } },
+    },
+    async () => reply({ ok: true }),
+  );
+
+  resource.get(
     "/info",
     {
       summary: "What this server is",

@@ -52,6 +52,14 @@ describe("keys", () => {
   });
 });
 
+test("GET / says that somebody is there, to who has a key", async () => {
+  const open = await start();
+  expect(await (await fetch(`${open.url}/`)).json()).toEqual({ ok: true });
+  const keyed = await start({ environment: { API_KEY_HASHES: sha256("key") } });
+  expect((await fetch(`${keyed.url}/`)).status).toBe(401);
+  expect((await fetch(`${keyed.url}/`, { headers: { "x-api-key": "key" } })).status).toBe(200);
+});
+
 describe("every answer", () => {
   test("names the server and the request, refusals too", async () => {
     const { url } = await start();
