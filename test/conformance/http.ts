@@ -18,9 +18,9 @@ const json = async (target: Target, path: string): Promise<unknown> => (await ge
 
 const cases: Case[] = [
   {
-    name: "GET /ok, with check_db too",
+    name: "GET / and GET /ok, with check_db too",
     async run(target) {
-      for (const path of ["/ok", "/ok?check_db=0", "/ok?check_db=1"])
+      for (const path of ["/", "/ok", "/ok?check_db=0", "/ok?check_db=1"])
         must(await json(target, path), having({ ok: true }));
     },
   },

@@ -1,6 +1,7 @@
 /**
  * The operations of the Agent Server's API and who calls them: every one that its documentation names but crons, MCP,
- * A2A and the event streaming protocol (`/commands`, `/stream/events`), which this server does not have yet.
+ * A2A, the event streaming protocol (`/commands`, `/stream/events`) and the components of generative user interfaces
+ * (`/ui`), which this server does not have yet.
  */
 import type { Call } from "./recorder.js";
 
@@ -19,6 +20,7 @@ const both = ["js", "python"] as const;
 const none = [] as const;
 
 const table: [Operation["sdks"], string][] = [
+  [none, "GET /"],
   [none, "GET /ok"],
   [none, "GET /info"],
   [none, "GET /metrics"],
