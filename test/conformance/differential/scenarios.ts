@@ -6,10 +6,10 @@ import { statelessRuns } from "./scenarios/statelessRuns.js";
 import { states } from "./scenarios/states.js";
 import { store } from "./scenarios/store.js";
 import { streams } from "./scenarios/streams.js";
-import { system } from "./scenarios/system.js";
+import { last, system } from "./scenarios/system.js";
 import { threads } from "./scenarios/threads.js";
 
-export type { Scenario };
+export { last, type Scenario };
 
 export const scenarios: Scenario[] = [
   // First those that take longest.
