@@ -80,6 +80,11 @@ function send(
       },
     });
     request.on("error", reject);
+    // Without a listener Node.js closes the connection, and tells nobody.
+    request.on("upgrade", ({ statusCode }, socket) => {
+      socket.destroy();
+      resolve(statusCode ?? 0);
+    });
     request.on("response", (response) => {
       resolve(response.statusCode ?? 0);
       drop(response);

@@ -88,6 +88,18 @@ test("an answer without end is cut", async () => {
   await vi.waitFor(() => expect(closed).toBe(true));
 });
 
+test("a receiver that wants to go on in another protocol has not taken the webhook", async () => {
+  const server = createServer((socket) => {
+    const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write(switching));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as { port: number };
+  expect(await post(`http://127.0.0.1:${port}`, "{}", options())).toEqual(failed("status 101", false));
+});
+
 test("what is no HTTP is a failure", async () => {
   const server = createServer((socket) => socket.end("220 mail.example.com ESMTP\r\n"));
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
