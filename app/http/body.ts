@@ -89,7 +89,7 @@ function parseJson(text: string): unknown {
 }
 
 /** Numbers beyond 1.8e308 are read as infinite, and would be stored as `null`. */
-const MAY_BE_HUGE = /\d[eE]\+?\d{3}|\d{309}/;
+const MAY_BE_HUGE = /\d[eE]\+?\d|\d{309}/;
 
 function refuseHuge(value: unknown, place: string): void {
   if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)

@@ -66,6 +66,12 @@ describe("a body", () => {
     ["too many items", `[${"0,".repeat(1_000_001)}0]`, 422, "body: holds more than 1000000 values"],
     ["a number beyond all bounds", huge, 422, "body.input.a-secret-that-nobody-may-log: is a number beyond"],
     ["a number of many digits", `{"assistant_id":"echo","input":${"9".repeat(400)}}`, 422, "body.input: is a number"],
+    [
+      "one of fewer digits and an exponent",
+      `{"assistant_id":"echo","input":${"9".repeat(250)}e99}`,
+      422,
+      "is a number",
+    ],
     ["a text for a number", '{"assistant_id":"echo","after_seconds":"1"}', 422, "body.after_seconds: must be a number"],
     ["a number for a flag", '{"assistant_id":"echo","stream_subgraphs":1}', 422, "body.stream_subgraphs: must be"],
     ["a list where one is wanted", '{"assistant_id":["echo"]}', 422, "body.assistant_id: must be a string"],
