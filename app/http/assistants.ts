@@ -5,7 +5,17 @@ import { type AssistantFilter, type Assistants, SORT_KEYS } from "../data/assist
 import { HttpError, notFound } from "./errors.js";
 import { type Resource, reply } from "./resource.js";
 import { Config } from "./runRequest.js";
-import { AssistantShape, count, Id, JsonObject, optional, QueryFlag, queryCount, toAssistantShape } from "./shapes.js";
+import {
+  AssistantShape,
+  count,
+  Id,
+  JsonFilter,
+  JsonObject,
+  optional,
+  QueryFlag,
+  queryCount,
+  toAssistantShape,
+} from "./shapes.js";
 
 export type AssistantsCore = Pick<
   Assistants,
@@ -41,7 +51,7 @@ const AssistantPatch = Fields.extend({
 const Filter = z.object({
   graph_id: optional(z.string()),
   name: optional(z.string()).describe("a part of the name, in any case"),
-  metadata: optional(JsonObject).describe("every key must be there with an equal value"),
+  metadata: optional(JsonFilter).describe("every key must be there with an equal value"),
 });
 const TOO_MANY = { 422: "what is wrong, with the name of the field; or the filter leaves too many to look at" };
 

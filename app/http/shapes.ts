@@ -18,11 +18,21 @@ export const Id = z
 
 export const JsonObject = z.record(z.string(), z.unknown());
 
+/** What is searched for, with all its keys: a record would leave `__proto__` out, and a filter without it finds everything. */
+export const JsonFilter = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "must be an object",
+  )
+  .refine((value) => !Object.hasOwn(value, "__proto__"), "must not hold the key __proto__")
+  .meta({ type: "object", additionalProperties: {} });
+
+const isOfFewKeys = (metadata: object) => Object.keys(metadata).length <= MOST_METADATA_KEYS;
+const FEW_KEYS = `must hold at most ${MOST_METADATA_KEYS} keys`;
+
 /** A thread's, or a run's, which may become a thread's: each of its keys may be searched for. */
-export const Metadata = JsonObject.refine(
-  (metadata) => Object.keys(metadata).length <= MOST_METADATA_KEYS,
-  `must hold at most ${MOST_METADATA_KEYS} keys`,
-);
+export const Metadata = JsonObject.refine(isOfFewKeys, FEW_KEYS);
+export const MetadataFilter = JsonFilter.refine(isOfFewKeys, FEW_KEYS).meta(JsonFilter.meta() ?? {});
 
 /** Ids are parts of keys. */
 export const CheckpointId = z

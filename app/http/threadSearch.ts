@@ -6,15 +6,15 @@ import type { ThreadRecord } from "../data/threads.js";
 import { ExtractSchema, extractFrom } from "./extract.js";
 import { type FreshDeps, freshThread } from "./freshThread.js";
 import { type Resource, reply } from "./resource.js";
-import { count, Id, JsonObject, Metadata, optional, ThreadShape, toThreadShape } from "./shapes.js";
+import { count, Id, JsonFilter, MetadataFilter, optional, ThreadShape, toThreadShape } from "./shapes.js";
 
 const LOOKED_AT = `is checked on ${MOST_LOOKED_AT} threads at most`;
 
 const Filter = z.object({
-  metadata: optional(Metadata).describe(
+  metadata: optional(MetadataFilter).describe(
     `what the thread's must hold; plain values are indexed, a list or an object ${LOOKED_AT}`,
   ),
-  values: optional(JsonObject).describe(`what the state of the last run must hold; ${LOOKED_AT}`),
+  values: optional(JsonFilter).describe(`what the state of the last run must hold; ${LOOKED_AT}`),
   status: optional(ThreadShape.shape.status),
 });
 

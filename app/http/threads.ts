@@ -11,7 +11,7 @@ import {
   CheckpointId,
   count,
   Id,
-  JsonObject,
+  JsonFilter,
   Metadata,
   optional,
   QueryFlag,
@@ -185,7 +185,7 @@ export function threadRoutes(resource: Resource, { threads, removals, states, up
       body: z.object({
         limit: optional(count(1, 1_000)),
         before: optional(Before),
-        metadata: optional(JsonObject),
+        metadata: optional(JsonFilter),
         checkpoint: optional(Checkpoint),
         select: StateSelect,
       }),

@@ -50,6 +50,8 @@ async function found(body: unknown): Promise<string[]> {
 }
 const create = async (metadata: Record<string, unknown> = {}) => (await client.threads.create({ metadata })).thread_id;
 
+const PROTOTYPE = (field: string) => `body.${field}: must not hold the key __proto__`;
+
 /** A run on the thread that ended with these values. */
 async function ran(threadId: string, values: unknown, status: "idle" | "interrupted" | "error" = "idle") {
   await core.runs.enqueue(newRun({ threadId }));
@@ -204,6 +206,13 @@ describe("a search", () => {
       { extract: Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`p${at}`, "values"])) },
       "body.extract: must hold at most 10 paths",
     ],
+    // Left out, it would be a search for all threads.
+    [
+      "a key of metadata that JSON has and objects don't",
+      JSON.parse('{"metadata":{"__proto__":1}}'),
+      PROTOTYPE("metadata"),
+    ],
+    ["such a key of values", JSON.parse('{"values":{"__proto__":1}}'), PROTOTYPE("values")],
     ["metadata that is none", { metadata: [] }, "body.metadata: must be an object"],
     ["values that are none", { values: "x" }, "body.values: must be an object"],
     [
