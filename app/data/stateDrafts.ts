@@ -17,7 +17,7 @@ import { scripts } from "../runs/scripts.js";
 import { RunRefused } from "../runs/types.js";
 import { checkpointerOn, type LangGraphCopy, whileUnchanged } from "./checkpoints/checkpointer.js";
 import { DraftStore } from "./checkpoints/draft.js";
-import { createArguments, type NewThread, type ThreadState } from "./threads.js";
+import { createArguments, deleting, type NewThread, type ThreadState } from "./threads.js";
 
 export interface StateDraft {
   /** For the graph. What it writes waits for `commit`. */
@@ -29,7 +29,7 @@ export interface StateDraft {
    * @param state what the thread's newest checkpoint tells from then on
    * @returns false when the thread has changed since the draft was opened, or exists where it was to be new: nothing was
    *   stored
-   * @throws RunRefused `thread_busy`, `thread_missing`
+   * @throws RunRefused `thread_busy`, `thread_missing`, `thread_deleting`
    */
   commit(state: ThreadState): Promise<boolean>;
 }
@@ -85,6 +85,8 @@ export class StateDrafts {
           [scripts.writeState, this.#thread(threadId), args],
         ]);
         const word = answers.at(-1);
+        // A thread that was made in the same transaction is missing only where its id is not free yet.
+        if (word === "thread_missing" && before.length > 0) throw deleting(threadId);
         if (word === "thread_missing" || word === "thread_busy") throw refused(word, threadId);
         if (word === "stored") await this.deps.confirm?.(history, { runId: threadId, what: "checkpoint" });
         return word === "stored";

@@ -69,8 +69,7 @@ export class Threads {
     const args = createArguments(thread, randomUUID());
     const answer = await scripts.createThread.run(this.redis, this.#key(threadId), ...args);
     const [created, ...pairs] = answer as [number, ...string[]];
-    if (created < 0)
-      throw new RunRefused("thread_deleting", `thread ${threadId} is being deleted; try again, or choose another id`);
+    if (created < 0) throw deleting(threadId);
     return { thread: toRecord(threadId, toFields(pairs)), created: created === 1 };
   }
 
@@ -104,6 +103,11 @@ export class Threads {
   #key(threadId: string): string {
     return this.keys.of(threadId, "thread", threadId);
   }
+}
+
+/** Of an id that is not free yet. */
+export function deleting(threadId: string): RunRefused {
+  return new RunRefused("thread_deleting", `thread ${threadId} is being deleted; try again, or choose another id`);
 }
 
 /** As `create_thread` takes it. @param nonce of the call */

@@ -422,6 +422,19 @@ describe("a thread made from supersteps", () => {
     expect((await core.admin.keys("*")).filter((key) => key.includes(body.thread_id))).toEqual([]);
   });
 
+  test("is refused while an earlier thread of its id is being deleted", async () => {
+    const id = randomUUID();
+    await core.admin.zadd(core.keys.of(id, "removals"), Date.now(), id);
+    const body = { thread_id: id, metadata: { graph_id: "echo" } };
+    const made = await post(`${at.url}/threads`, {
+      ...body,
+      supersteps: [{ updates: [{ values: {}, as_node: "plan" }] }],
+    });
+    expect(await refusalOf(made)).toEqual(await refusalOf(await post(`${at.url}/threads`, body)));
+    expect(made.status).toBe(409);
+    expect(await stored()).toEqual([]);
+  });
+
   test("leaves one that exists as it is", async () => {
     const again = { threadId, graphId: "echo", supersteps };
     await expect(client.threads.create(again)).rejects.toMatchObject({ status: 409 });
