@@ -18,7 +18,7 @@ const config = join(import.meta.dirname, "schemathesis.toml");
 const version = "4.32.5";
 const EXAMPLES_AN_OPERATION = 50;
 const SEED = 1;
-const LIMIT_MS = 10 * 60_000;
+const LIMIT_MS = 15 * 60_000;
 
 const Report = z.object({
   operations: z.object({ total: z.number(), tested: z.number() }),
