@@ -59,12 +59,12 @@ export function interruptsOf(snapshot: StateSnapshot): Record<string, Interrupt[
 }
 
 /**
- * What a thread is after a run that did not fail: it waits for a human or for its next step, or it is at rest. At the
- * second interrupt of one node nothing is next, so an open interrupt counts by itself.
+ * What a thread is after a run that did not fail: it waits for a human or for its next step, or it is at rest. Not by
+ * `next`, which leaves out the tasks that have written: one that asks a second time, and those of a step that was
+ * stopped between its writes and the checkpoint that they lead to.
  */
-export function threadStatusOf(snapshot: StateSnapshot): "interrupted" | "idle" {
-  const waits = snapshot.next.length > 0 || snapshot.tasks.some((task) => task.interrupts?.length);
-  return waits ? "interrupted" : "idle";
+export function threadStatusOf(snapshot: Pick<StateSnapshot, "tasks">): "interrupted" | "idle" {
+  return snapshot.tasks.length > 0 ? "interrupted" : "idle";
 }
 
 /** The checkpoint that a configuration names; null where it names no thread, or only the thread. */
