@@ -7,7 +7,7 @@ const WAIT = "POST /threads/{thread_id}/runs/wait";
 const CANCEL = "POST /threads/{thread_id}/runs/{run_id}/cancel";
 
 interface State {
-  values?: { begun?: boolean };
+  next?: string[];
 }
 
 type RunPath = { thread_id: string; run_id: string };
@@ -22,11 +22,7 @@ const becomes = (side: Exchanges, path: RunPath, status: string) =>
 /** A new thread on which a run has begun that would take long. */
 async function underWay(side: Exchanges): Promise<RunPath> {
   const run = await begin(side, { thread_id: await newThread(side) }, { assistant_id: "slow", input: { ms: 15_000 } });
-  await side.until(
-    "GET /threads/{thread_id}/state",
-    { path: run },
-    ({ body }) => (body as State).values?.begun === true,
-  );
+  await side.until("GET /threads/{thread_id}/state", { path: run }, ({ body }) => (body as State).next?.[0] === "wait");
   return run;
 }
 
