@@ -89,7 +89,7 @@ export function readProject(configFile: string, environment: Environment = {}): 
       ...unsetNames(env, process.env),
       ...ttlWarnings(store, checkpointer),
       ...httpWarnings(json.http, config.http),
-      ...webhookWarnings(webhooks),
+      ...webhookWarnings(json.webhooks, webhooks),
       ...defaultsWarnings(
         defaults,
         graphs.map(({ id }) => id),

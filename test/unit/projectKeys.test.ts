@@ -70,10 +70,12 @@ test("what has no effect in http is named, and what would be missing is refused"
   const http = {
     ...{ middleware_order: "auth_first", enable_custom_route_auth: true, disable_mcp: true, surprise: 1 },
     logging_headers: { includes: ["x-a"], excludes: ["x-b"] },
+    cors: { allow_origin: ["https://chat.example.com"] },
   };
   expect(warningsOf({ http, ui: { agent: "./ui.tsx" } })).toEqual([
     '"ui" is not supported and has no effect',
     '"http.surprise" is not supported and has no effect',
+    '"http.cors.allow_origin" is not supported and has no effect',
     '"http.middleware_order" is for routes of a project\'s own, which are not supported, and has no effect',
     '"http.enable_custom_route_auth" is for routes of a project\'s own, which are not supported, and has no effect',
     '"http.logging_headers" has no effect: headers of requests are never logged',
@@ -112,6 +114,16 @@ test.each([
     "webhooks.url.allowed_domains.0 must be a host such",
   ],
   [{ webhooks: { url: { allowed_ports: [0] } } }, "webhooks.url.allowed_ports.0 must be a port, 1 to 65535"],
+  [
+    { webhooks: { url: { allowed_domain: ["hooks.example.com"] } } },
+    'webhooks.url has no key "allowed_domain"; it may have require_https, allowed_domains, allowed_ports',
+  ],
+  [
+    { http: { configurable_headers: { includes: ["x-*"], exlcudes: ["x-secret"] } } },
+    'http.configurable_headers has no key "exlcudes"; it may have includes, excludes',
+  ],
+  [{ http: { configurable_headers: ["x-a"] } }, 'http.configurable_headers must be an object such as {"includes"'],
+  [{ webhooks: { url: "https://a.example" } }, 'webhooks.url must be an object such as {"url"'],
   [{ webhooks: { env_prefix: "" } }, "webhooks.env_prefix must be what names of variables begin with"],
   [{ webhooks: { headers: { "a b": "c" } } }, "webhooks.headers.a b is no name of a header"],
   [{ webhooks: { headers: { Host: "c" } } }, "webhooks.headers.Host can't be set"],
@@ -157,6 +169,12 @@ describe("headers of webhooks", () => {
   test("with secrets for whatever address a caller names are warned of", () => {
     expect(warningsOf({ webhooks: { headers } })).toEqual([expect.stringContaining("webhooks.url.allowed_domains")]);
     expect(warningsOf({ webhooks: { headers, url: { allowed_domains: ["a.example"] } } })).toEqual([]);
+  });
+
+  test("under another name are named", () => {
+    expect(warningsOf({ webhooks: { header: headers } })).toEqual([
+      '"webhooks.header" is not supported and has no effect',
+    ]);
   });
 });
 

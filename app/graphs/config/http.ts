@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Cors, type CorsConfig, corsConfig } from "./cors.js";
 import { ProjectError } from "./error.js";
+import { onlyKeys, unknownKeys } from "./keys.js";
 
 /** Parts of the API that a project can switch off. */
 export const PARTS = ["assistants", "threads", "runs", "store", "meta", "webhooks"] as const;
@@ -27,7 +28,7 @@ const FLAG = "must be true or false";
 const Flag = z.boolean(FLAG).nullish();
 const HEADERS = "must be a list of header names; * stands for any characters";
 const HeaderNames = z.array(z.string(HEADERS).regex(/^[\w!#$%&'*+.^`|~-]+$/, HEADERS), HEADERS).nullish();
-const Headers = z.object(
+const Headers = onlyKeys(
   // Earlier documents of the platform have the names without an s.
   { includes: HeaderNames, excludes: HeaderNames, include: HeaderNames, exclude: HeaderNames },
   'must be an object such as {"includes": ["x-user-id"]}',
@@ -86,7 +87,8 @@ function headerChoice(given: z.infer<typeof Headers> | null | undefined): Header
 
 /** @param json the key as it is written */
 export function httpWarnings(json: unknown, given: Given): string[] {
-  const unknown = Object.keys(json ?? {}).filter((key) => !Object.hasOwn(Http.shape, key));
+  const { cors } = (json ?? {}) as { cors?: unknown };
+  const unknown = [...unknownKeys(json, Http.shape), ...unknownKeys(cors, Cors.shape).map((key) => `cors.${key}`)];
   const routes = ["middleware_order", "enable_custom_route_auth"] as const;
   const { includes, include } = given?.logging_headers ?? {};
   return [

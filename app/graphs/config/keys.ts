@@ -1,4 +1,5 @@
 /** Keys without effect: refused where leaving them out would open or break something, else named. */
+import { z } from "zod";
 import { ProjectError } from "./error.js";
 import type { Environment, Source } from "./source.js";
 
@@ -18,6 +19,24 @@ const OF_THE_IMAGE = [
   "_INTERNAL_docker_tag",
 ];
 const UNDERSTOOD = ["$schema", "graphs", "env", "node_version", "store", "checkpointer", "http", "webhooks"];
+
+/**
+ * An object of keys that each restrict something: one that is misspelt would leave that open, so none but these may be there.
+ * @param form what is said of a value that is no object
+ */
+export function onlyKeys<Shape extends z.ZodRawShape>(shape: Shape, form: string) {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? `has no key "${issue.keys[0]}"; it may have ${Object.keys(shape).join(", ")}`
+        : form,
+  });
+}
+
+/** @param json as it is written: a schema drops them @returns those that are not in the schema */
+export function unknownKeys(json: unknown, shape: z.ZodRawShape): string[] {
+  return Object.keys(json ?? {}).filter((key) => !Object.hasOwn(shape, key));
+}
 
 /** @throws ProjectError */
 export function refuseKeys({ json, originOf }: Source, environment: Environment): void {

@@ -2,6 +2,7 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { z } from "zod";
 import { ProjectError } from "./error.js";
+import { onlyKeys, unknownKeys } from "./keys.js";
 
 export interface WebhookConfig {
   /** Values as the file has them: variables are put in by `webhookHeaders`. */
@@ -35,18 +36,16 @@ export const Webhooks = z.object(
       .regex(/^[A-Z_][A-Z0-9_]*$/i, "must be what names of variables begin with, such as LG_WEBHOOK_")
       .nullish(),
     headers: z.record(z.string(), z.string(HEADERS), HEADERS).nullish(),
-    url: z
-      .object(
-        {
-          require_https: z.boolean(FLAG).nullish(),
-          allowed_domains: z.array(z.string(DOMAIN).regex(/^(\*\.)?[^\s*/:@]+$/, DOMAIN), DOMAINS).nullish(),
-          allowed_ports: z.array(z.int(PORT).min(1, PORT).max(65_535, PORT), "must be a list of ports").nullish(),
-          max_url_length: z.int(LENGTH).min(1, LENGTH).max(65_536, LENGTH).nullish(),
-          disable_loopback: z.boolean(FLAG).nullish(),
-        },
-        FORM,
-      )
-      .nullish(),
+    url: onlyKeys(
+      {
+        require_https: z.boolean(FLAG).nullish(),
+        allowed_domains: z.array(z.string(DOMAIN).regex(/^(\*\.)?[^\s*/:@]+$/, DOMAIN), DOMAINS).nullish(),
+        allowed_ports: z.array(z.int(PORT).min(1, PORT).max(65_535, PORT), "must be a list of ports").nullish(),
+        max_url_length: z.int(LENGTH).min(1, LENGTH).max(65_536, LENGTH).nullish(),
+        disable_loopback: z.boolean(FLAG).nullish(),
+      },
+      FORM,
+    ).nullish(),
   },
   FORM,
 );
@@ -117,11 +116,16 @@ export function webhookHeaders(
   );
 }
 
-/** What is sent to whoever may start a run and names an address. */
-export function webhookWarnings({ headers, allowedDomains }: WebhookConfig): string[] {
+/** @param json the key as it is written */
+export function webhookWarnings(json: unknown, { headers, allowedDomains }: WebhookConfig): string[] {
+  const unknown = unknownKeys(json, Webhooks.shape).map(
+    (key) => `"webhooks.${key}" is not supported and has no effect`,
+  );
+  // They are sent to whoever may start a run and names an address.
   const secret = Object.values(headers).some((value) => value.search(VARIABLE) !== -1);
-  if (!secret || allowedDomains.length > 0) return [];
+  if (!secret || allowedDomains.length > 0) return unknown;
   return [
+    ...unknown,
     '"webhooks.headers" are sent to whatever address a caller names; list your receivers in "webhooks.url.allowed_domains"',
   ];
 }
