@@ -53,7 +53,7 @@ export function checkNetworks(host: string, addresses: readonly string[], rules:
 }
 
 const NETWORK_NAMES = {
-  loopback: "the server itself",
+  loopback: "the machine that sends it, unless webhooks.url.disable_loopback is false",
   private: "a private network; WEBHOOK_PRIVATE_HOSTS names hosts that may",
   never: "an address that is not of the internet",
 };

@@ -61,18 +61,18 @@ describe("an address that a caller names", () => {
     ["javascript:alert(1)", "must begin with https:// or http://"],
     ["https://me:secret@example.com", "must not hold a user or a password"],
     ["https://me@example.com", "must not hold a user or a password"],
-    ["http://localhost/x", "must not lead to the server itself"],
-    ["http://LOCALHOST./x", "must not lead to the server itself"],
-    ["http://api.localhost:8000", "must not lead to the server itself"],
-    ["http://host.docker.internal", "must not lead to the server itself"],
-    ["http://127.0.0.1:8000/x", "must not lead to the server itself"],
-    ["http://2130706433/", "must not lead to the server itself"],
-    ["http://0177.0.0.1/", "must not lead to the server itself"],
-    ["http://0x7f.1/", "must not lead to the server itself"],
-    ["http://127.1/", "must not lead to the server itself"],
-    ["http://①②⑦.0.0.1/", "must not lead to the server itself"],
-    ["http://[::1]:8000/", "must not lead to the server itself"],
-    ["http://[0:0:0:0:0:0:0:1]/", "must not lead to the server itself"],
+    ["http://localhost/x", "must not lead to the machine that sends it, unless webhooks.url.disable_loopback is false"],
+    ["http://LOCALHOST./x", "must not lead to the machine that sends it"],
+    ["http://api.localhost:8000", "must not lead to the machine that sends it"],
+    ["http://host.docker.internal", "must not lead to the machine that sends it"],
+    ["http://127.0.0.1:8000/x", "must not lead to the machine that sends it"],
+    ["http://2130706433/", "must not lead to the machine that sends it"],
+    ["http://0177.0.0.1/", "must not lead to the machine that sends it"],
+    ["http://0x7f.1/", "must not lead to the machine that sends it"],
+    ["http://127.1/", "must not lead to the machine that sends it"],
+    ["http://①②⑦.0.0.1/", "must not lead to the machine that sends it"],
+    ["http://[::1]:8000/", "must not lead to the machine that sends it"],
+    ["http://[0:0:0:0:0:0:0:1]/", "must not lead to the machine that sends it"],
     ["http://[::ffff:127.0.0.1]/", "must not lead to an address that is not of the internet"],
     ["http://[::ffff:169.254.169.254]/", "must not lead to an address that is not of the internet"],
     ["http://169.254.169.254/latest/meta-data", "must not lead to an address that is not of the internet"],
@@ -112,13 +112,13 @@ describe("an address that a caller names", () => {
   test("opens no network by being allowed: only the deployment's own settings do", () => {
     const named = { ...open, allowedDomains: ["10.0.0.1", "127.0.0.1", "internal.example.com"] };
     expect(() => checkAddress("http://10.0.0.1/", named)).toThrow("private network");
-    expect(() => checkAddress("http://127.0.0.1/", named)).toThrow("the server itself");
+    expect(() => checkAddress("http://127.0.0.1/", named)).toThrow("the machine that sends it");
     expect(() => checkNetworks("internal.example.com", ["10.0.0.1"], named)).toThrow("private network");
 
     const ours = { ...open, privateHosts: ["internal.example.com", "metadata.example.com"] };
     checkNetworks("internal.example.com", ["10.0.0.1", "fd12::1"], ours);
     expect(() => checkNetworks("other.example.com", ["10.0.0.1"], ours)).toThrow("private network");
-    expect(() => checkNetworks("internal.example.com", ["127.0.0.1"], ours)).toThrow("the server itself");
+    expect(() => checkNetworks("internal.example.com", ["127.0.0.1"], ours)).toThrow("the machine that sends it");
     expect(() => checkNetworks("metadata.example.com", ["169.254.169.254"], ours)).toThrow("not of the internet");
     checkNetworks("localhost", ["127.0.0.1", "::1"], { ...open, disableLoopback: false });
   });
