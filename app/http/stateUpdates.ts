@@ -41,6 +41,8 @@ const UpdatedShape = z
   .meta({ id: "ThreadStateUpdated" });
 
 const MOST_SUPERSTEPS = 1_000;
+/** LangGraph takes twice as long for each where there are twice as many. */
+const MOST_UPDATES = 2_000;
 
 /** What `POST /threads` may bring: the steps of a thread's history. */
 export const Supersteps = z
@@ -52,6 +54,10 @@ export const Supersteps = z
     }),
   )
   .max(MOST_SUPERSTEPS, `must be at most ${MOST_SUPERSTEPS} supersteps`)
+  .refine(
+    (supersteps) => supersteps.reduce((sum, { updates }) => sum + updates.length, 0) <= MOST_UPDATES,
+    `must have at most ${MOST_UPDATES} updates together`,
+  )
   .describe("states to begin with, one a superstep; `metadata.graph_id` names their graph");
 
 export interface StateUpdatesDeps {

@@ -379,6 +379,15 @@ describe("a thread made from supersteps", () => {
     });
   });
 
+  test("leaves others their turn while it is computed", async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const many = Array(200).fill({ updates: [{ values: { note: "again" }, asNode: "plan" }] });
+    await client.threads.create({ graphId: "echo", supersteps: many });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(100);
+  });
+
   test("takes commands as updates", async () => {
     const command = { update: { steps: ["by command"] }, goto: "close" };
     const { values, thread_id } = await client.threads.create({
@@ -399,6 +408,12 @@ describe("a thread made from supersteps", () => {
       },
       422,
       /Node "nobody" does not exist/,
+    ],
+    [
+      "more updates than it may have",
+      { supersteps: Array(201).fill({ updates: Array(10).fill({ values: {}, as_node: "plan" }) }) },
+      422,
+      /^body\.supersteps: must have at most 2000 updates together/,
     ],
     [
       "a step of no node",

@@ -5,6 +5,7 @@
  *
  * LangGraph's updates ask for single checkpoints and for ancestors, and list nothing.
  */
+import { setImmediate as othersTurn } from "node:timers/promises";
 import type { Writer } from "./author.js";
 import { CheckpointStore, putCall, putWritesCall, type ScriptCall, type TaskWrites } from "./store.js";
 import type { Ancestor, Place, Step, StoredCheckpoint, StoredWrite } from "./stored.js";
@@ -44,13 +45,13 @@ export class DraftStore extends CheckpointStore {
       if (!value || JSON.stringify(versions[channel] ?? null) !== version) return false;
       values.push(value);
     }
-    this.#keep(putCall(step, writer));
+    await this.#keep(putCall(step, writer));
     this.#checkpoints.push({ ns, id, parentId, head, metadata, values, writes: [], parentSends: [] });
     return true;
   }
 
   override async putWrites(place: Place, checkpointId: string, task: TaskWrites, writer: Writer): Promise<void> {
-    this.#keep(putWritesCall(place, checkpointId, task, writer));
+    await this.#keep(putWritesCall(place, checkpointId, task, writer));
     for (const write of task.writes)
       this.#writes.push({ ...write, ns: place.ns, checkpointId, taskId: task.id, taskPath: task.path });
   }
@@ -73,11 +74,12 @@ export class DraftStore extends CheckpointStore {
     yield* super.ancestors(place, from, channels);
   }
 
-  /** @throws DraftTooLarge */
-  #keep(call: ScriptCall): void {
+  /** Nothing here waits for Redis: hundreds of steps would leave no other request a turn. @throws DraftTooLarge */
+  async #keep(call: ScriptCall): Promise<void> {
     for (const argument of call.args) this.#bytes += typeof argument === "number" ? 8 : argument.length;
     if (this.#bytes > MOST_BYTES) throw new DraftTooLarge();
     this.#calls.push(call);
+    await othersTurn();
   }
 
   #drafted({ ns }: Place, id: string | undefined): StoredCheckpoint | undefined {
