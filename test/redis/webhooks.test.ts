@@ -293,6 +293,15 @@ describe("a webhook", () => {
     for (const response of held) response.end();
   });
 
+  test("does not wait behind one that its receiver has just failed to take, where it takes most", async () => {
+    let asked = 0;
+    const to = await receiver((response) => response.writeHead(++asked % 10 === 5 ? 503 : 204).end());
+    for (let at = 0; at < 200; at++) await ended(to.url, { threadId: uuid() });
+    deliver({ pausesMs: [60_000] });
+    // Those behind a receiver that is held to fail wait for five seconds.
+    await vi.waitFor(() => expect(to.told).toHaveLength(200), { timeout: 4_000 });
+  });
+
   test("comes through where hundreds are due at once", async () => {
     const others: Receiver = await receiver();
     const runs = await Promise.all(Array.from({ length: 150 }, () => ended(others.url, { threadId: uuid() })));
