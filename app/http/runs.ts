@@ -9,12 +9,22 @@ import { notFound } from "./errors.js";
 import { type Reply, type Resource, reply } from "./resource.js";
 import type { RunAnswers, RunId, RunsCore } from "./runAnswers.js";
 import { beginsFrom, CreateHeaders, type RunTarget, ThreadRunBody, toNewRun } from "./runRequest.js";
-import { CancelAction, Id, optional, QueryFlag, queryCount, RunShape, RunStatus, toRunShape } from "./shapes.js";
-import { LastEventId, namesIn, StreamModeFilter, wantsAll, wantsModes } from "./sse.js";
+import {
+  CancelAction,
+  Id,
+  optional,
+  QueryFlag,
+  queryCount,
+  queryNamesOf,
+  RunPath,
+  RunShape,
+  RunStatus,
+  STREAM_MODES,
+  ThreadPath,
+  toRunShape,
+} from "./shapes.js";
+import { LastEventId, searchOf, wantsAll, wantsModes } from "./sse.js";
 import type { ThreadStates } from "./threadStates.js";
-
-const ThreadPath = z.object({ thread_id: Id });
-const RunPath = ThreadPath.extend({ run_id: Id });
 
 const idOf = (path: z.output<typeof RunPath>): RunId => ({ threadId: path.thread_id, runId: path.run_id });
 
@@ -58,19 +68,9 @@ const CancelMany = z
     ],
   });
 
-const RUN_FIELDS = RunShape.keyof().options;
-
-/** Python's SDK repeats the name, JavaScript's sends a JSON list. */
-const RunFieldNames = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given) => [given].flat().flatMap(namesIn))
-  .pipe(z.array(z.enum(RUN_FIELDS)))
-  .optional()
-  .meta({ type: "array", items: { type: "string", enum: RUN_FIELDS } });
-
 /** What a join of a stream may say. */
 export const JoinQuery = z.object({
-  stream_mode: StreamModeFilter.describe("only the events of these modes; may be repeated"),
+  stream_mode: queryNamesOf(STREAM_MODES).describe("only the events of these modes; may be repeated"),
   cancel_on_disconnect: QueryFlag.default(false),
 });
 export const JoinHeaders = z.object({
@@ -160,7 +160,9 @@ export function runRoutes(
         limit: queryCount(1, 1_000).default(10),
         offset: queryCount(0, 1_000_000).default(0),
         status: RunStatus.optional(),
-        select: RunFieldNames.describe("only these fields; repeated, by commas, or a JSON list"),
+        select: queryNamesOf(RunShape.keyof().options).describe(
+          "only these fields; repeated, by commas, or a JSON list",
+        ),
       }),
       answers: { 200: { description: "runs", json: z.array(RunShape.partial()) }, 404: "the thread does not exist" },
     },
@@ -210,7 +212,7 @@ export function runRoutes(
       answers: { 200: { description: "the run's events", events: true, headers: RUN_HEADERS }, ...MISSING },
     },
     async ({ params, query, headers, request, response }) =>
-      answers.joinStream(idOf(params), response, joinOptions(query, headers, request.originalUrl)),
+      answers.joinStream(idOf(params), response, joinOptions(query, headers, request)),
   );
 
   resource.post(
@@ -286,11 +288,15 @@ function destination(
   return { threadId: params.thread_id, idempotencyKey, path, rawBody, configurable: takenHeaders(request) };
 }
 
-export function joinOptions(query: z.output<typeof JoinQuery>, headers: z.output<typeof JoinHeaders>, url: string) {
+export function joinOptions(
+  query: z.output<typeof JoinQuery>,
+  headers: z.output<typeof JoinHeaders>,
+  request: Request,
+) {
   return {
     lastEventId: headers["last-event-id"],
     wanted: query.stream_mode?.length ? wantsModes(query.stream_mode) : wantsAll,
     cancelOnDisconnect: query.cancel_on_disconnect,
-    search: /\?.*$/.exec(url)?.[0] ?? "",
+    search: searchOf(request),
   };
 }

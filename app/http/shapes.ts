@@ -16,6 +16,9 @@ export const Id = z
   .transform((id) => id.toLowerCase())
   .meta({ format: "uuid", pattern: `^${UUID}$` });
 
+export const ThreadPath = z.object({ thread_id: Id });
+export const RunPath = ThreadPath.extend({ run_id: Id });
+
 export const JsonObject = z.record(z.string(), z.unknown());
 
 /** What is searched for, with all its keys: a record would leave `__proto__` out, and a filter without it finds everything. */
@@ -79,14 +82,28 @@ export const queryCount = (least: number, most: number) =>
     .pipe(z.int().min(least).max(most))
     .meta({ type: "integer", minimum: least, maximum: most });
 
-export const count = (least: number, most: number) => z.int().min(least).max(most);
+/** Names in a query: repeated (as Python's SDK sends them), separated by commas, or a JSON list (as JavaScript's does). */
+export const queryNames = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given) => [given].flat().flatMap(namesIn));
 
-/** A field that would be wrong to ignore. Its empty values ask for nothing. */
-export const notYet = z
-  .unknown()
-  .refine((value) => value == null || (Array.isArray(value) && value.length === 0), "is not supported by this version")
-  .optional()
-  .meta({ type: "null", description: "Not supported by this version." });
+/** The same, of these names alone. */
+export const queryNamesOf = <const Name extends string>(names: readonly Name[]) =>
+  queryNames
+    .pipe(z.array(z.enum(names)))
+    .optional()
+    .meta({ type: "array", items: { type: "string", enum: [...names] } });
+
+function namesIn(text: string): unknown[] {
+  if (!text.startsWith("[")) return text.split(",").filter((name) => name !== "");
+  try {
+    return JSON.parse(text);
+  } catch {
+    return [text];
+  }
+}
+
+export const count = (least: number, most: number) => z.int().min(least).max(most);
 
 const Time = z.iso.datetime();
 

@@ -2,11 +2,12 @@
  * Server-sent events: how a run's events look on the wire, which of them a client asked for, and where it resumes.
  * The framing is that of the HTML standard ("Server-sent events"), the names those of the platform's run streams.
  */
+import type { Request } from "express";
 import { z } from "zod";
 import { END, ENQUEUED, isEventId } from "../runs/events.js";
 import type { FollowFrom } from "../runs/follow.js";
 import type { RunEvent } from "../runs/types.js";
-import { STREAM_MODES } from "./shapes.js";
+import type { STREAM_MODES } from "./shapes.js";
 
 export const SSE_HEADERS = {
   "Content-Type": "text/event-stream",
@@ -73,26 +74,8 @@ const oneLine = (text: string) => text.replace(/[\r\n]/g, "");
 
 type StreamModeName = (typeof STREAM_MODES)[number];
 
-/** The modes of a query: repeated, separated by commas, or a JSON list. */
-export const modeFilter = <const Mode extends string>(modes: readonly Mode[]) =>
-  z
-    .union([z.string(), z.array(z.string())])
-    .transform((given) => [given].flat().flatMap(namesIn))
-    .pipe(z.array(z.enum(modes)))
-    .optional()
-    .meta({ type: "array", items: { type: "string", enum: [...modes] } });
-
-export const StreamModeFilter = modeFilter(STREAM_MODES);
-
-/** The names in one value of a query: separated by commas, or a JSON list. */
-export function namesIn(text: string): unknown[] {
-  if (!text.startsWith("[")) return text.split(",").filter((name) => name !== "");
-  try {
-    return JSON.parse(text);
-  } catch {
-    return [text];
-  }
-}
+/** The query of a request with its question mark, or nothing: whoever goes on elsewhere asks for the same. */
+export const searchOf = ({ originalUrl }: Request): string => /\?.*$/.exec(originalUrl)?.[0] ?? "";
 
 export const LastEventId = z
   .string()

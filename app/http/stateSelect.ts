@@ -1,8 +1,7 @@
 /** Parts of a thread's state, as the SDKs' `select` names them: fields, and single keys of its values. */
 import { z } from "zod";
 import type { ThreadState } from "../graphs/state.js";
-import { optional, ThreadStateShape } from "./shapes.js";
-import { namesIn } from "./sse.js";
+import { optional, queryNames, ThreadStateShape } from "./shapes.js";
 
 const FIELDS: readonly string[] = ThreadStateShape.keyof().options;
 const ONE_VALUE = "values.";
@@ -23,10 +22,7 @@ const WHAT = "only these fields of the state; `values.<key>` is one key of its v
 
 export const StateSelect = optional(Names).describe(WHAT);
 
-/** Of a query: repeated, separated by commas, or a JSON list. */
-export const StateSelectQuery = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given) => [given].flat().flatMap(namesIn))
+export const StateSelectQuery = queryNames
   .pipe(Names)
   .optional()
   .describe(WHAT)

@@ -14,7 +14,15 @@ import type { Log } from "../telemetry/log.js";
 import { HttpError, notFound } from "./errors.js";
 import { type Resource, reply } from "./resource.js";
 import { Command } from "./runRequest.js";
-import { Checkpoint, CheckpointId, type CheckpointName, Id, JsonObject, namedCheckpoint, optional } from "./shapes.js";
+import {
+  Checkpoint,
+  CheckpointId,
+  type CheckpointName,
+  JsonObject,
+  namedCheckpoint,
+  optional,
+  ThreadPath,
+} from "./shapes.js";
 import { threadGraph } from "./threadGraphs.js";
 import { configOf, refuseUnknown, toldBy } from "./threadStates.js";
 
@@ -159,7 +167,7 @@ export function stateUpdateRoutes(resource: Resource, { threads, updates }: Stat
     {
       summary: "Write into a thread's state, without a run",
       description: "The new state goes on from the newest one, or from the checkpoint that is given.",
-      params: z.object({ thread_id: Id }),
+      params: ThreadPath,
       body: StateUpdate,
       answers: {
         200: { description: "the checkpoint of the new state", json: UpdatedShape },

@@ -85,6 +85,6 @@ export function statelessRunRoutes(resource: Resource, { assistants, answers }: 
       },
     },
     async ({ params: { run_id: runId }, query, headers, request, response }) =>
-      answers.joinStream({ threadId: runId, runId }, response, joinOptions(query, headers, request.originalUrl)),
+      answers.joinStream({ threadId: runId, runId }, response, joinOptions(query, headers, request)),
   );
 }

@@ -7,10 +7,8 @@ import type { Threads } from "../data/threads.js";
 import { HttpError, notFound } from "./errors.js";
 import { freshThread } from "./freshThread.js";
 import { type Resource, reply } from "./resource.js";
-import { Id, optional, ThreadShape, TtlStrategy, toThreadShape } from "./shapes.js";
+import { Id, optional, ThreadPath, ThreadShape, TtlStrategy, toThreadShape } from "./shapes.js";
 import type { ThreadStates } from "./threadStates.js";
-
-const ThreadPath = z.object({ thread_id: Id });
 
 const MOST_PRUNED = 1_000;
 /** Each may be thousands of checkpoints. */

@@ -4,9 +4,16 @@ import type { ThreadChange, ThreadRecord, Threads } from "../data/threads.js";
 import { notFound } from "./errors.js";
 import { type FreshDeps, freshThread } from "./freshThread.js";
 import { type Resource, reply } from "./resource.js";
-import { Id, Metadata, MOST_TTL_MINUTES, optional, ThreadShape, Ttl, TtlMinutes, toThreadShape } from "./shapes.js";
-
-const ThreadPath = z.object({ thread_id: Id });
+import {
+  Metadata,
+  MOST_TTL_MINUTES,
+  optional,
+  ThreadPath,
+  ThreadShape,
+  Ttl,
+  TtlMinutes,
+  toThreadShape,
+} from "./shapes.js";
 
 const TTL_SENTENCE = `must be minutes, more than 0 and at most ${MOST_TTL_MINUTES}, or {ttl: minutes, strategy: delete or keep_latest}`;
 

@@ -15,14 +15,14 @@ import type { Log } from "../telemetry/log.js";
 import { followInTime, readInto } from "./following.js";
 import type { OpenAnswers } from "./openAnswers.js";
 import type { Resource } from "./resource.js";
-import { Id } from "./shapes.js";
-import { frameOf, idAlone, modeFilter, SSE_HEADERS, SSE_HEARTBEAT } from "./sse.js";
+import { queryNamesOf, ThreadPath } from "./shapes.js";
+import { frameOf, idAlone, SSE_HEADERS, SSE_HEARTBEAT, searchOf } from "./sse.js";
 import type { ThreadStates } from "./threadStates.js";
 
 const MODES = ["run_modes", "lifecycle", "state_update"] as const;
 type Mode = (typeof MODES)[number];
 
-const Modes = modeFilter(MODES).describe(
+const Modes = queryNamesOf(MODES).describe(
   "`run_modes` (default): every event of each run, as its own stream has it; `lifecycle`: that runs begin and end; " +
     "`state_update`: the thread's state after each run and each change of it. May be repeated",
 );
@@ -72,7 +72,7 @@ export function threadStreamRoutes(resource: Resource, deps: ThreadStreamDeps): 
     {
       summary: "Stream the events of all runs of a thread",
       description: "It stays open, whether a run goes on or not, until the thread is deleted; then it ends with `end`.",
-      params: z.object({ thread_id: Id }),
+      params: ThreadPath,
       query: z.object({ stream_mode: Modes, stream_modes: Modes }),
       headers: JoinHeaders,
       answers: {
@@ -87,8 +87,8 @@ export function threadStreamRoutes(resource: Resource, deps: ThreadStreamDeps): 
     async ({ params, query, headers, request, response }) => {
       const asked = [...(query.stream_mode ?? []), ...(query.stream_modes ?? [])];
       const modes: Mode[] = asked.length > 0 ? asked : ["run_modes"];
-      const search = /\?.*$/.exec(request.originalUrl)?.[0] ?? "";
-      await join(deps, params.thread_id, response, { from: placeOf(headers["last-event-id"]), modes, search });
+      const from = placeOf(headers["last-event-id"]);
+      await join(deps, params.thread_id, response, { from, modes, search: searchOf(request) });
       return undefined;
     },
   );

@@ -16,6 +16,7 @@ import {
   optional,
   QueryFlag,
   queryCount,
+  ThreadPath,
   ThreadShape,
   Ttl,
   toThreadShape,
@@ -25,7 +26,6 @@ import { SelectedStateShape, StateSelect, StateSelectQuery } from "./stateSelect
 import { type StateUpdates, Supersteps } from "./stateUpdates.js";
 import type { ThreadStates } from "./threadStates.js";
 
-const ThreadPath = z.object({ thread_id: Id });
 const CheckpointPath = ThreadPath.extend({ checkpoint_id: CheckpointId });
 const StateQuery = z.object({
   subgraphs: QueryFlag.default(false).describe("with the states of subgraphs in tasks"),
