@@ -35,6 +35,7 @@ import { nameRequest } from "./requestId.js";
 import { createResource } from "./resource.js";
 import { RunAnswers, type RunsCore } from "./runAnswers.js";
 import { runBatchRoutes } from "./runBatch.js";
+import { runCancelRoutes } from "./runCancels.js";
 import { runRoutes } from "./runs.js";
 import { statelessRunRoutes } from "./statelessRuns.js";
 import { StateUpdates, stateUpdateRoutes } from "./stateUpdates.js";
@@ -144,6 +145,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadRoutes(resource, { threads, removals, states, updates, threadTtl });
   stateUpdateRoutes(resource, { threads, updates });
   runRoutes(resource, { runs, threads, removals, assistants, answers, states });
+  runCancelRoutes(resource, { runs, answers });
   runBatchRoutes(resource, { assistants, runs, log });
   threadStreamRoutes(resource, { runs, threads, states, currentValues, open, log });
   threadCopyRoutes(resource, { threads, removals, copies: deps.copies, storage: deps.storage, states });
