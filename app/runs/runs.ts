@@ -10,16 +10,9 @@ import { ENQUEUED } from "./events.js";
 import type { Follow, FollowFrom } from "./follow.js";
 import { Followers } from "./followers.js";
 import type { CurrentState } from "./followLoop.js";
+import { described, toRun } from "./record.js";
 import { scripts } from "./scripts.js";
-import {
-  type CancelAction,
-  type MultitaskStrategy,
-  type NewRun,
-  type RemovalSteps,
-  type Run,
-  RunRefused,
-  type RunStatus,
-} from "./types.js";
+import { type CancelAction, type NewRun, type RemovalSteps, type Run, RunRefused, type RunStatus } from "./types.js";
 
 /** An owner that has not ended its cancelled run by then (dead, stopped, cut off) is overruled. */
 const CANCEL_GRACE_MS = 700;
@@ -269,38 +262,4 @@ function runMissing(threadId: string, runId: string): RunRefused {
 
 function idReused({ runId }: NewRun): RunRefused {
   return new RunRefused("id_reused", `Idempotency-Key ${runId} was used for another request`);
-}
-
-/** A run as it was asked for: one just accepted, or a stateless one that ended and is known only by its events. */
-function described(run: NewRun, status: RunStatus, createdAt: Date): Run {
-  const { runId, threadId, assistantId, graphId, strategy, metadata, payload } = run;
-  return {
-    runId,
-    threadId,
-    assistantId,
-    graphId,
-    strategy,
-    metadata,
-    payload,
-    status,
-    attempt: status === "pending" ? 0 : 1,
-    createdAt,
-    updatedAt: createdAt,
-  };
-}
-
-function toRun(runId: string, fields: Record<string, string>): Run {
-  return {
-    runId,
-    threadId: fields.thread_id ?? "",
-    assistantId: fields.assistant_id ?? "",
-    graphId: fields.graph_id ?? "",
-    status: fields.status as RunStatus,
-    strategy: fields.strategy as MultitaskStrategy,
-    metadata: JSON.parse(fields.metadata ?? "{}"),
-    payload: JSON.parse(fields.payload ?? "{}"),
-    attempt: Number(fields.attempt),
-    createdAt: new Date(Number(fields.created_at)),
-    updatedAt: new Date(Number(fields.updated_at)),
-  };
 }
