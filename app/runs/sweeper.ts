@@ -133,7 +133,7 @@ function warn(log: Log, error: unknown): void {
   log.warn({ event: "sweep_failed", reason: error instanceof Error ? error.message : String(error) }, "sweep failed");
 }
 
-/** @param text a member of `removals`, as `lua/include/removal.lua` says */
+/** @param text what `lua/sweep.lua` names to remove */
 function toRemoval(text: string): Removal {
   const [threadId = "", what] = text.split(":");
   return { threadId, what };

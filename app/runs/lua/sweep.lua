@@ -4,14 +4,16 @@
   leased, expired  ──▶ ready, with its old place; at the failure that makes `maxFailures`, terminal with `error`
   leased, a cancel overdue  ──▶ terminal
   delayed, due  ──▶ waiting | ready;   lost wake tokens come back
-  a removal that nobody has driven for sweepMs, a thread whose ttl has passed  ──▶ the caller's to go on with
+  a removal that nobody has driven for sweepMs, a history that nobody reads any more and nobody clears, a thread whose
+  ttl has passed  ──▶ the caller's to go on with
 
   After an outage of Redis no lease could be renewed: the first sweep that finds the last one long ago extends all
   leases and expires none, so that an outage takes no run from its worker.
 
   KEYS  1 leases
   ARGV  1 leaseMs  2 sweepMs  3 maxFailures  4 limit (runs a call, and removals, and threads)
-  Returns  {requeued, failed, overruled: lists of run ids, removals (see include/removal.lua), threads that may expire}
+  Returns  {requeued, failed, overruled: lists of run ids,
+           removals: see include/removal.lua, and `<history>:unread` (history.lua of `data`), threads that may expire}
   Holds  I1, I5, I6, I10
 ]]
 --- @include "base"
