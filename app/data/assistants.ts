@@ -11,13 +11,13 @@ import {
   AssistantRefused,
   bodyOf,
   isIndexed,
-  MOST_METADATA_KEYS,
   matches,
   termsOf,
 } from "./assistants/record.js";
 import type { AssistantPut, AssistantStore, PutAnswer } from "./assistants/store.js";
 import type { UnchangedSystems } from "./assistants/systems.js";
 import type { AssistantThreads } from "./assistants/threads.js";
+import { MOST_METADATA_KEYS } from "./threads/terms.js";
 
 export { type Assistant, type AssistantFilter, AssistantRefused } from "./assistants/record.js";
 

@@ -1,6 +1,7 @@
 /** An assistant, what of it is versioned, and how both are kept. */
 import { createHash } from "node:crypto";
 import { contains } from "../threads/filter.js";
+import { isScalar } from "../threads/terms.js";
 
 /** What a version holds; a change makes a new one. */
 export interface AssistantBody {
@@ -29,7 +30,7 @@ export interface AssistantFilter {
   graphId?: string | undefined;
   /** A part of the name, in any case. */
   name?: string | undefined;
-  /** Every key must be there with an equal value. */
+  /** Contained in the assistant's: see `contains`. */
   metadata?: Record<string, unknown> | undefined;
 }
 
@@ -72,11 +73,6 @@ export function toRecord(assistantId: string, fields: Fields): AssistantRecord |
 export function bodyOf({ graphId, name, description, config, context, metadata }: AssistantBody): AssistantBody {
   return { graphId, name, description, config, context, metadata };
 }
-
-/** Each is an index of its own, so a client must not make as many as it likes. */
-export const MOST_METADATA_KEYS = 500;
-
-const isScalar = (value: unknown) => value === null || ["string", "number", "boolean"].includes(typeof value);
 
 /** The words by which an assistant is found without looking at it: its graph, and each top-level scalar of metadata. */
 export function termsOf({ graphId, metadata = {} }: AssistantFilter): string[] {

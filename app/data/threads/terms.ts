@@ -4,7 +4,10 @@
  */
 import { createHash } from "node:crypto";
 
-/** Each is an index of its own, so a client must not make as many as it likes; the scripts know the number too. */
+/**
+ * Of a thread, and of an assistant, which is found the same way. Each is an index of its own, so a client must not make as
+ * many as it likes; the scripts know the number too.
+ */
 export const MOST_METADATA_KEYS = 500;
 
 const TERM_LENGTH = 24;
