@@ -34,8 +34,8 @@ const Headers = onlyKeys(
   'must be an object such as {"includes": ["x-user-id"]}',
 );
 
-export const MOUNT_PREFIX_FORM = "must be a path such as /api";
-export const MountPrefix = z
+const MOUNT_PREFIX_FORM = "must be a path such as /api";
+const MountPrefix = z
   .string(MOUNT_PREFIX_FORM)
   .regex(/^\/$|^(\/[\w.~-]+)+\/?$/, MOUNT_PREFIX_FORM)
   .transform((path) => path.replace(/\/$/, ""));
