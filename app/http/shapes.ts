@@ -28,7 +28,8 @@ export const JsonFilter = z
     "must be an object",
   )
   .refine((value) => !Object.hasOwn(value, "__proto__"), "must not hold the key __proto__")
-  .meta({ type: "object", additionalProperties: {} });
+  // With null, which every optional field takes: a type that is given here is not made so by itself.
+  .meta({ type: ["object", "null"], additionalProperties: {} });
 
 const isOfFewKeys = (metadata: object) => Object.keys(metadata).length <= MOST_METADATA_KEYS;
 const FEW_KEYS = `must hold at most ${MOST_METADATA_KEYS} keys`;
