@@ -173,7 +173,10 @@ function requireKey(hashes: readonly string[]): RequestHandler {
   const isKnown = createKeyCheck(hashes);
   return (request, _response, next) => {
     if ((request.method === "GET" || request.method === "HEAD") && WITHOUT_KEY.has(request.path)) return next();
-    if (isKnown(presentedKey(request.headers))) return next();
-    throw new HttpError(401, "send an API key in x-api-key", { "WWW-Authenticate": "Bearer" });
+    const key = presentedKey(request.headers);
+    if (isKnown(key)) return next();
+    // The SDKs send the key of another service, where they find one in the environment.
+    const sentence = key === undefined ? "send an API key in x-api-key" : "the API key is none of this deployment's";
+    throw new HttpError(401, sentence, { "WWW-Authenticate": "Bearer" });
   };
 }

@@ -33,6 +33,15 @@ describe("keys", () => {
     expect(await ask({ authorization: "Basic new" })).toBe(401);
   });
 
+  test("that are wrong are told from none: an SDK sends one of another service, which it finds in the environment", async () => {
+    const { url } = await start({ environment: { API_KEY_HASHES: sha256("key") } });
+    const told = async (headers: Record<string, string>) =>
+      detailOf(await post(`${url}/assistants/search`, {}, headers));
+    expect(await told({})).toBe("send an API key in x-api-key");
+    for (const headers of [{ "x-api-key": "another" }, { authorization: "Bearer another" }])
+      expect(await told(headers as Record<string, string>)).toBe("the API key is none of this deployment's");
+  });
+
   test("are not needed to ask how the server is and what it can do, and are for what does not exist", async () => {
     const { url } = await start({
       environment: { API_KEY_HASHES: sha256("key"), CORS_ALLOW_ORIGINS: "https://a.example" },
