@@ -24,21 +24,22 @@ export function readyText(
     // Of the bundled writer one sees the words come; what another graph streams beside its state is its own affair.
     stream_mode: graph === "writer" ? "messages-tuple" : "values",
   });
+  const page = http?.disable_meta ? "" : `All routes, to try in a browser: ${api}/docs\n`;
   const key = needsKey ? " -H 'x-api-key: YOUR KEY'" : "";
   return `ready ${url}
 
 Try it, in another shell:
   curl -N ${api}/runs/stream -H 'content-type: application/json'${key} \\
     -d '${body}'
-${graph === "writer" ? "" : "(its input may be another: it is what the graph's state takes)\n"}All routes: ${api}/openapi.json
-Ctrl-C stops everything.
+${graph === "writer" ? "" : "(its input may be another: it is what the graph's state takes)\n"}${page}Ctrl-C stops everything.
 `;
 }
 
 interface Fields {
   graphs?: object;
-  http?: { mount_prefix?: string };
+  http?: { mount_prefix?: string; disable_meta?: boolean };
   mount_prefix?: string;
+  disable_meta?: boolean;
 }
 
 /** The roles have loaded it, so it is well formed. */
