@@ -167,6 +167,21 @@ describe("a search", () => {
     expect(await found({ status: "idle" })).toEqual([threadId]);
   });
 
+  test("answers states up to 64 MiB together, however few threads have them", async () => {
+    for (let made = 0; made < 5; made++)
+      await ran(await create({ large: true }), { text: "x".repeat(14 * 1024 * 1024) });
+    const ids = await found({ metadata: { large: true }, select: ["thread_id"] });
+    for (const body of [{ metadata: { large: true } }, { ids }]) {
+      const refused = await search(body);
+      expect([refused.status, await detailOf(refused)]).toEqual([
+        422,
+        expect.stringContaining("more than 64 MiB together"),
+      ]);
+    }
+    for (const filter of [{ metadata: { large: true } }, { ids }, { metadata: { large: true }, values: {} }])
+      expect(await found({ ...filter, limit: 1 })).toHaveLength(1);
+  });
+
   test("checks values of 1,000 threads, and no more", async () => {
     const threads = new Threads(core.redis, core.keys);
     const made = Array.from({ length: 1_001 }, (_, at) => ({

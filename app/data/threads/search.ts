@@ -13,6 +13,8 @@ import { ThreadRefused } from "./refused.js";
 /** Threads that one search looks at. */
 export const MOST_LOOKED_AT = 1_000;
 const READ_AT_ONCE = 100;
+/** Of values and interrupts on a page; a server needs some six times as much to answer them. */
+const MOST_STATE_BYTES = 64 * 1024 * 1024;
 /** Ids that a partition tells at once. */
 const MOST_A_PAGE = 1_000;
 
@@ -41,15 +43,17 @@ export class ThreadSearch {
 
   /**
    * @param withState whether values and interrupts are wanted: they may be large
-   * @throws ThreadRefused `too_much` where a filter that no index answers would have to look at too many
+   * @throws ThreadRefused `too_much` where a filter that no index answers would have to look at too many, or the states
+   *   that are wanted are too large together
    */
   async find(filter: ThreadFilter, page: ThreadPage, { withState }: { withState: boolean }): Promise<FoundThreads> {
     const { offset, limit } = page;
     const end = offset + limit;
     if (filter.ids) {
-      const found = await this.#among(filter.ids, filter, withState);
+      const found = await this.#among(filter.ids, filter);
       found.sort(compareThreads(page));
-      return { threads: found.slice(offset, end), total: found.length, more: end < found.length };
+      const threads = await this.#page(found.slice(offset, end).map(idOf), withState);
+      return { threads, total: found.length, more: end < found.length };
     }
     if (isIndexed(filter)) {
       const { total, heads } = await this.#heads(filter, page, end);
@@ -60,7 +64,7 @@ export class ThreadSearch {
         if (at++ >= offset) ids.push(threadId);
         if (at >= end) break;
       }
-      return { threads: await this.#read(ids, withState), total, more: end < total };
+      return { threads: await this.#page(ids, withState), total, more: end < total };
     }
     return await this.#look(filter, page, withState);
   }
@@ -80,24 +84,25 @@ export class ThreadSearch {
   async #look(filter: ThreadFilter, page: ThreadPage, withState: boolean): Promise<FoundThreads> {
     const end = page.offset + page.limit;
     const { total, heads } = await this.#heads(filter, page, READ_AT_ONCE);
-    const found: ThreadRecord[] = [];
+    const found: string[] = [];
+    const told = async () => await this.#page(found.slice(page.offset, end), withState);
     let looked = 0;
-    for await (const threads of this.#candidates(heads, withState || hasValues(filter))) {
-      found.push(...threads.filter((thread) => matches(thread, filter)));
+    for await (const threads of this.#candidates(heads, hasValues(filter))) {
+      found.push(...threads.filter((thread) => matches(thread, filter)).map(idOf));
       looked += READ_AT_ONCE;
       if (total <= MOST_LOOKED_AT) continue;
-      if (found.length >= end) return { threads: found.slice(page.offset, end), total: undefined, more: true };
+      if (found.length >= end) return { threads: await told(), total: undefined, more: true };
       if (looked >= MOST_LOOKED_AT) throw tooMany(total);
     }
-    return { threads: found.slice(page.offset, end), total: found.length, more: end < found.length };
+    return { threads: await told(), total: found.length, more: end < found.length };
   }
 
-  async #among(ids: readonly string[], filter: ThreadFilter, withState: boolean): Promise<ThreadRecord[]> {
+  async #among(ids: readonly string[], filter: ThreadFilter): Promise<ThreadRecord[]> {
     const found: ThreadRecord[] = [];
     const rest = [...new Set(ids)];
     while (rest.length > 0) {
-      const threads = await this.#read(rest.splice(0, READ_AT_ONCE), withState || hasValues(filter));
-      found.push(...threads.filter((thread) => matches(thread, filter)));
+      const threads = await this.#read(rest.splice(0, READ_AT_ONCE), hasValues(filter));
+      found.push(...threads.filter((thread) => matches(thread, filter)).map(withoutState));
     }
     return found;
   }
@@ -143,6 +148,16 @@ export class ThreadSearch {
     return { total: firsts.reduce((sum, { total }) => sum + total, 0), heads: merge(sources, compare) };
   }
 
+  /** As `read`; all that is told of states is read here, so that those that only had to be looked at are not kept. */
+  async #page(ids: readonly string[], withState: boolean): Promise<ThreadRecord[]> {
+    const threads: ThreadRecord[] = [];
+    for (let from = 0; from < ids.length; from += READ_AT_ONCE) {
+      threads.push(...(await this.#read(ids.slice(from, from + READ_AT_ONCE), withState)));
+      refuseLarge(threads);
+    }
+    return threads;
+  }
+
   /** In the order of the ids; without those that are not there. */
   async #read(ids: string[], withState: boolean): Promise<ThreadRecord[]> {
     const names = [...FIELDS, ...MORE_FIELDS, ...(withState ? STATE_FIELDS : [])];
@@ -176,6 +191,23 @@ const COUNTING: Order = { sortBy: "updated_at", sortOrder: "desc" };
 const hasValues = ({ values = {} }: ThreadFilter) => Object.keys(values).length > 0;
 
 const isThere = (entry: (string | null | undefined)[]): entry is [string, string] => typeof entry[1] === "string";
+
+const idOf = ({ threadId }: ThreadRecord) => threadId;
+
+const withoutState = (thread: ThreadRecord): ThreadRecord => ({ ...thread, valuesJson: "null", interruptsJson: "{}" });
+
+function refuseLarge(threads: readonly ThreadRecord[]): void {
+  const bytes = threads.reduce(
+    (sum, { valuesJson, interruptsJson }) => sum + valuesJson.length + interruptsJson.length,
+    0,
+  );
+  if (bytes > MOST_STATE_BYTES)
+    throw new ThreadRefused(
+      "too_much",
+      `body: the states of these threads take more than ${MOST_STATE_BYTES / 1024 / 1024} MiB together: ask for fewer, ` +
+        "or leave values out with select",
+    );
+}
 
 function tooMany(total: number): ThreadRefused {
   return new ThreadRefused(
