@@ -1,6 +1,7 @@
 /** `GET /metrics` of a server, and what it counts of its requests. */
 import type { RequestHandler } from "express";
 import { z } from "zod";
+import { isAway } from "../redis/away.js";
 import type { Metrics, Numbers } from "../telemetry/metrics.js";
 import type { OpenRequests } from "./limits.js";
 import type { OpenAnswers } from "./openAnswers.js";
@@ -66,7 +67,10 @@ export function metricsRoutes(resource: Resource, { metrics, open, requests, que
       },
     },
     async ({ query, response }) => {
-      depth = await queueDepth().catch(() => undefined);
+      depth = await queueDepth().catch((error: unknown) => {
+        if (!isAway(error)) throw error;
+        return undefined;
+      });
       const { type, text } = await metrics.render(query.format);
       response.setHeader("Content-Type", type);
       response.setHeader("Cache-Control", "no-store");

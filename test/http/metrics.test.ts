@@ -56,6 +56,15 @@ test("tell the queue's depth, and all else while Redis is away", async () => {
   expect(without).not.toContain("switchyard_runs{");
 });
 
+test("do not take for absence what Redis answers", async () => {
+  const failing = await start({
+    queueDepth: async () => {
+      throw new Error("NOPERM this user has no permissions to run the command");
+    },
+  });
+  expect((await fetch(`${failing.url}/metrics`)).status).toBe(500);
+});
+
 test("come as JSON where that is asked for, and as nothing else", async () => {
   const at = await start();
   const response = await fetch(`${at.url}/metrics?format=json`);
