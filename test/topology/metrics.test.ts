@@ -12,10 +12,12 @@ test("a server and a worker tell of the runs that wait, that run and that have e
   if (!server || !worker) throw new Error("a topology has both");
   const told = async (url: string) => await (await fetch(`${url}/metrics`)).text();
   const input = { messages: [{ role: "user", content: "a long story" }] };
+  // A minute, on which nobody waits: it is to run until it is cancelled.
+  const config = { configurable: { pace_ms: 300 } };
   const thread = await server.client.threads.create();
 
   await server.client.runs.wait(null, "echo", { input });
-  const writer = await server.client.runs.create(thread.thread_id, "writer", { input });
+  const writer = await server.client.runs.create(thread.thread_id, "writer", { input, config });
   await server.client.runs.create(thread.thread_id, "echo", { input, afterSeconds: 3600 });
   await expect.poll(() => told(server.url)).toContain('\nswitchyard_runs{state="running"} 1\n');
   expect(await told(server.url)).toContain('\nswitchyard_runs{state="delayed"} 1\n');

@@ -85,7 +85,7 @@ test("an answer without end is cut", async () => {
     more();
   });
   expect(await post(url, "{}", options())).toEqual({ kind: "delivered", status: 200 });
-  await vi.waitFor(() => expect(closed).toBe(true));
+  await expect.poll(() => closed).toBe(true);
 });
 
 test("a receiver that wants to go on in another protocol has not taken the webhook", async () => {
