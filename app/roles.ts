@@ -143,7 +143,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
 export async function startWorkerRole(settings: Settings, log: Log): Promise<Role> {
   const { project, graphs } = await loadProject(settings, log);
   // Before anything is claimed: a variable that a header needs may not be there.
-  const headers = webhookHeaders(project.file, project.webhooks, process.env);
+  const headers = webhookHeaders(project.webhooks, process.env);
   const connections = new Connections(settings, log);
   const redis = connections.open("worker");
   const blocking = Array.from({ length: settings.redis.cluster ? PARTITIONS : 1 }, () => connections.open("blocking"));

@@ -146,23 +146,26 @@ describe("headers of webhooks", () => {
 
   test("hold what the environment has", () => {
     const { webhooks } = read({ webhooks: { headers } });
-    expect(webhookHeaders("file", webhooks, { LG_WEBHOOK_TOKEN: "t" })).toEqual({
+    expect(webhookHeaders(webhooks, { LG_WEBHOOK_TOKEN: "t" })).toEqual({
       authorization: "Bearer t",
       "x-source": "here",
     });
     const { webhooks: own } = read({
       webhooks: { headers: { a: variable("env.MY_A").replaceAll(" ", "") }, env_prefix: "MY_" },
     });
-    expect(webhookHeaders("file", own, { MY_A: "1" })).toEqual({ a: "1" });
+    expect(webhookHeaders(own, { MY_A: "1" })).toEqual({ a: "1" });
   });
 
   test("that lack a variable, or are spoilt by one, are refused without its value", () => {
-    const { webhooks } = read({ webhooks: { headers } });
-    expect(() => webhookHeaders("file", webhooks, {})).toThrow(
-      "file: webhooks.headers.authorization needs LG_WEBHOOK_TOKEN, which is not set in the environment",
+    const file = project({ webhooks: { headers } });
+    const { webhooks } = readProject(file);
+    expect(() => webhookHeaders(webhooks, {})).toThrow(
+      `${file}: webhooks.headers.authorization needs LG_WEBHOOK_TOKEN, which is not set in the environment`,
     );
-    const spoilt = () => webhookHeaders("file", webhooks, { LG_WEBHOOK_TOKEN: "secret\nx: y" });
-    expect(spoilt).toThrow("file: webhooks.headers.authorization holds a character that no header can");
+    const { webhooks: ofVariable } = readProject(file, { LANGGRAPH_WEBHOOKS: JSON.stringify({ headers }) });
+    expect(() => webhookHeaders(ofVariable, {})).toThrow(/^LANGGRAPH_WEBHOOKS: webhooks\.headers\.authorization needs/);
+    const spoilt = () => webhookHeaders(webhooks, { LG_WEBHOOK_TOKEN: "secret\nx: y" });
+    expect(spoilt).toThrow(`${file}: webhooks.headers.authorization holds a character that no header can`);
     expect(spoilt).not.toThrow("secret");
   });
 

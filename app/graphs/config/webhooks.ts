@@ -3,8 +3,11 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import { z } from "zod";
 import { ProjectError } from "./error.js";
 import { onlyKeys, unknownKeys } from "./keys.js";
+import type { Environment } from "./source.js";
 
 export interface WebhookConfig {
+  /** Whom to name where a header is wrong: langgraph.json, or the variable that has taken its place. */
+  origin: string;
   /** Values as the file has them: variables are put in by `webhookHeaders`. */
   headers: Record<string, string>;
   /** What the names of variables in headers begin with. */
@@ -51,9 +54,10 @@ export const Webhooks = z.object(
 );
 
 /** @throws ProjectError for a header that can't be sent, or that names a variable without the prefix */
-export function webhookConfig(file: string, given: z.infer<typeof Webhooks> | null | undefined): WebhookConfig {
+export function webhookConfig(origin: string, given: z.infer<typeof Webhooks> | null | undefined): WebhookConfig {
   const { headers = {}, env_prefix, url } = given ?? {};
   const config = {
+    origin,
     headers: headers ?? {},
     envPrefix: env_prefix ?? "LG_WEBHOOK_",
     requireHttps: url?.require_https ?? false,
@@ -62,7 +66,7 @@ export function webhookConfig(file: string, given: z.infer<typeof Webhooks> | nu
     maxUrlLength: url?.max_url_length ?? MAX_URL_LENGTH,
     disableLoopback: url?.disable_loopback ?? true,
   };
-  for (const [name, value] of Object.entries(config.headers)) checkHeader(file, name, value, config.envPrefix);
+  for (const [name, value] of Object.entries(config.headers)) checkHeader(origin, name, value, config.envPrefix);
   return config;
 }
 
@@ -72,8 +76,8 @@ const OURS = ["content-type", "content-length", "transfer-encoding", "connection
 const VARIABLE = /\$\{\{(.*?)\}\}/g;
 const ENV = /^\s*env\.([A-Za-z_]\w*)\s*$/;
 
-function checkHeader(file: string, name: string, value: string, prefix: string): void {
-  const refuse = (problem: string) => new ProjectError(`${file}: webhooks.headers.${name} ${problem}`);
+function checkHeader(origin: string, name: string, value: string, prefix: string): void {
+  const refuse = (problem: string) => new ProjectError(`${origin}: webhooks.headers.${name} ${problem}`);
   try {
     validateHeaderName(name);
   } catch {
@@ -92,14 +96,10 @@ function checkHeader(file: string, name: string, value: string, prefix: string):
  * The headers with their variables put in.
  * @throws ProjectError that names a variable that is not set, or a header that its value spoils, never the value
  */
-export function webhookHeaders(
-  file: string,
-  { headers }: WebhookConfig,
-  environment: Record<string, string | undefined>,
-): Record<string, string> {
+export function webhookHeaders({ origin, headers }: WebhookConfig, environment: Environment): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, text]) => {
-      const refuse = (problem: string) => new ProjectError(`${file}: webhooks.headers.${name} ${problem}`);
+      const refuse = (problem: string) => new ProjectError(`${origin}: webhooks.headers.${name} ${problem}`);
       const value = text.replace(VARIABLE, (_, inner: string) => {
         const variable = ENV.exec(inner)?.[1] ?? "";
         const found = environment[variable];
