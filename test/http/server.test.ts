@@ -38,8 +38,8 @@ describe("keys", () => {
     const told = async (headers: Record<string, string>) =>
       detailOf(await post(`${url}/assistants/search`, {}, headers));
     expect(await told({})).toBe("send an API key in x-api-key");
-    for (const headers of [{ "x-api-key": "another" }, { authorization: "Bearer another" }])
-      expect(await told(headers as Record<string, string>)).toBe("the API key is none of this deployment's");
+    const wrong: Record<string, string>[] = [{ "x-api-key": "another" }, { authorization: "Bearer another" }];
+    for (const headers of wrong) expect(await told(headers)).toBe("the API key is none of this deployment's");
   });
 
   test("are not needed to ask how the server is and what it can do, and are for what does not exist", async () => {
