@@ -1,7 +1,7 @@
 /** A thread's states, read by the graph of its runs from the checkpoints, and written as the API shows them. */
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import type { ThreadRecord, ThreadState } from "../data/threads.js";
-import { type Graph, type Graphs, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
+import { type Graph, type GraphConfig, type Graphs, type StateSnapshot, withCheckpointer } from "../graphs/load.js";
 import { toJson } from "../graphs/serialize.js";
 import { interruptsOf, threadStatusOf, toThreadState } from "../graphs/state.js";
 import { isAway } from "../redis/away.js";
@@ -52,11 +52,26 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
     return graph && withCheckpointer(graph, checkpointer);
   };
 
+  /**
+   * What a run left half done, its input among it, is put through the graph's reducers. One of them may refuse it, which is
+   * why the run failed: the newest checkpoint is then told as it is stored.
+   */
+  const readState = async (graph: Graph, config: GraphConfig, options?: { subgraphs?: boolean }) => {
+    try {
+      return await graph.getState(config, options);
+    } catch (error) {
+      if (isAway(error) || config.configurable?.checkpoint_id !== undefined) throw error;
+      const newest = (await checkpointer.getTuple(config))?.config.configurable?.checkpoint_id;
+      if (newest === undefined) throw error;
+      return await graph.getState({ configurable: { ...config.configurable, checkpoint_id: newest } }, options);
+    }
+  };
+
   return {
     async state(thread, wanted, { subgraphs, select }) {
       const graph = await graphOf(thread);
       const snapshot =
-        (await graph?.getState(configOf(thread, wanted), { subgraphs }).catch(refuseUnknown)) ?? NO_STATE;
+        (graph && (await readState(graph, configOf(thread, wanted), { subgraphs }).catch(refuseUnknown))) ?? NO_STATE;
       if (wanted.checkpoint_id !== undefined && snapshot.createdAt === undefined)
         throw notFound(`checkpoint ${wanted.checkpoint_id} of thread ${thread.threadId}`);
       return toJson(selectState(toThreadState(snapshot), select));
@@ -80,7 +95,8 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
 
     async newest(thread) {
       try {
-        const snapshot = await (await graphOf(thread))?.getState(configOf(thread, {}));
+        const graph = await graphOf(thread);
+        const snapshot = graph && (await readState(graph, configOf(thread, {})));
         return snapshot && toldBy(snapshot);
       } catch (error) {
         // The thread is shown all the same; a server that has its graph will read it.

@@ -10,7 +10,15 @@ import { ours } from "../support/checkpoints.js";
 import { type Core, soon, startCore } from "../support/core.js";
 import { post, type Started, startServer } from "./support.js";
 
-const State = Annotation.Root({ steps: Annotation<string[]>({ reducer: (a, b) => a.concat(b), default: () => [] }) });
+const State = Annotation.Root({
+  steps: Annotation<string[]>({
+    reducer: (a, b) => {
+      if (b.includes("wrong")) throw new Error("no step is wrong");
+      return a.concat(b);
+    },
+    default: () => [],
+  }),
+});
 const asking = new StateGraph(State)
   .addNode("first", () => ({ steps: ["first"] }))
   .addNode("ask", () => ({ steps: [String(interrupt("go on?"))] }))
@@ -60,6 +68,16 @@ async function work(run: ClaimedRun, input: unknown): Promise<void> {
 const QUESTION = expect.objectContaining({ value: "go on?" });
 const AT_THE_QUESTION = { values: { steps: ["start", "first"] }, status: "interrupted" };
 const questions = (interrupts: object) => Object.values(interrupts).flat();
+
+test("a thread whose last input was refused by a reducer still tells its state, as its history does", async () => {
+  const first = await silentRun();
+  expect((await post(`${at.url}/threads/${threadId}/runs/${first.runId}/cancel?wait=1`)).status).toBe(204);
+  await client.runs.create(threadId, "echo", { input: { steps: ["wrong"] } });
+  await expect(work(await core.claim(threadId, 30_000), { steps: ["wrong"] })).rejects.toThrow("no step is wrong");
+  const state = await client.threads.getState(threadId);
+  expect(state).toMatchObject({ values: { steps: ["start", "first"] }, next: [START] });
+  expect(state).toEqual((await client.threads.getHistory(threadId))[0]);
+});
 
 describe("a thread whose run was ended for its owner", () => {
   test("shows the state that the run had reached, once it was overruled", async () => {
