@@ -27,7 +27,10 @@ function checked(added: Messages): Messages {
 
 function isMessageLike(message: unknown): boolean {
   if (typeof message === "string" || Array.isArray(message) || BaseMessage.isInstance(message)) return true;
-  if (typeof message !== "object" || message === null || !("content" in message)) return false;
+  if (typeof message !== "object" || message === null) return false;
+  // What a client writes into the state to take a message out of it.
+  if ("type" in message && message.type === "remove" && "id" in message) return typeof message.id === "string";
+  if (!("content" in message)) return false;
   return (
     ("role" in message && typeof message.role === "string") || ("type" in message && typeof message.type === "string")
   );

@@ -55,6 +55,14 @@ describe("echo", () => {
     });
   });
 
+  test("lets go of a message that a client removes", async () => {
+    const graph = await agent("echo");
+    await graph.invoke({ messages: [{ role: "user", content: "hi", id: "1" }] }, thread());
+    const remove = graph.invoke({ messages: [{ type: "remove", id: "1" }] }, thread());
+    expect(JSON.parse(toJson(await remove)).messages).toMatchObject([{ content: "hi" }, { content: "hi" }]);
+    await expect(graph.invoke({ messages: [{ type: "remove" }] }, thread())).rejects.toThrow("messages[0] must be");
+  });
+
   test.each([
     [{}, 'there is no message to answer; send {"messages": [{"role": "user", "content": "…"}]}'],
     [said(""), "there is no message to answer"],
