@@ -88,8 +88,13 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
         ...(metadata && { filter: metadata }),
       };
       const states: string[] = [];
-      for await (const snapshot of graph.getStateHistory(configOf(thread, checkpoint), options))
-        states.push(toJson(selectState(toThreadState(snapshot), select)));
+      let bytes = 0;
+      for await (const snapshot of graph.getStateHistory(configOf(thread, checkpoint), options)) {
+        const state = toJson(selectState(toThreadState(snapshot), select));
+        bytes += state.length;
+        if (bytes > MOST_HISTORY_BYTES) throw new HttpError(422, TOO_LARGE);
+        states.push(state);
+      }
       return `[${states.join(",")}]`;
     },
 
@@ -109,6 +114,12 @@ export function createThreadStates({ graphs, checkpointer, log }: StateDeps): Th
     },
   };
 }
+
+/** Of one page. */
+const MOST_HISTORY_BYTES = 64 * 1024 * 1024;
+const TOO_LARGE =
+  `limit: the states take more than ${MOST_HISTORY_BYTES / 1024 / 1024} MiB together: ask for fewer at once, or leave ` +
+  "values out with select";
 
 const NO_STATE: StateSnapshot = { values: {}, next: [], tasks: [], config: {} };
 

@@ -379,6 +379,15 @@ describe("a thread made from supersteps", () => {
     });
   });
 
+  test("tells its history in pages, where that is too large to be told at once", async () => {
+    const others = Array(11).fill({ updates: [{ values: {}, asNode: "plan" }] });
+    const noted = { updates: [{ values: { note: "x".repeat(7 * 1024 * 1024) }, asNode: "plan" }] };
+    const { thread_id } = await client.threads.create({ graphId: "echo", supersteps: [noted, ...others] });
+    const refused = await fetch(`${at.url}/threads/${thread_id}/history?limit=1000`);
+    expect(await refusalOf(refused)).toEqual([422, expect.stringMatching(/^limit: .* more than 64 MiB together/)]);
+    expect(await client.threads.getHistory(thread_id, { limit: 2 })).toHaveLength(2);
+  });
+
   test("leaves others their turn while it is computed", async () => {
     let [turn, longestMs] = [performance.now(), 0];
     const timer = setInterval(() => {
