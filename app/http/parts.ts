@@ -13,7 +13,6 @@ export function servedParts(resource: Resource, disabled: ReadonlySet<Part>): Re
       if (part === undefined || !disabled.has(part)) register(path, operation, handler);
     };
   return {
-    ...resource,
     get: served(resource.get),
     post: served(resource.post),
     put: served(resource.put),

@@ -39,7 +39,7 @@ export function serveHealth(port: number, health: Health): Promise<Server> {
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    // Who asks is on the same machine: npm start, or the container's own health check.
+    // Who asks is on the same machine: npm start, the container's own health check, or a collector of metrics beside it.
     server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }

@@ -2,8 +2,7 @@
  * What a graph streams, as the events that clients know (the run streams of the Agent Server API): the name is the
  * stream mode, with `|<namespace>` for a subgraph's; the data is JSON.
  */
-
-import { toEventData } from "../graphs/eventData.js";
+import { isRecord, toEventData } from "../graphs/eventData.js";
 import type { GraphEvent } from "../graphs/graph.js";
 import { toJson } from "../graphs/serialize.js";
 import type { NewEvent } from "../runs/attempts.js";
@@ -97,10 +96,6 @@ export class StreamEvents {
     events.push({ event: named(message.concat ? "messages/partial" : "messages/complete"), data: toJson([whole]) });
     return events;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** LangGraph 1.4 names the node that a message is of as if it were a subgraph. */

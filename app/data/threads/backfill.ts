@@ -4,7 +4,6 @@
  * steps, one each pause whatever the number of servers; where it stands is kept in Redis, so any server makes the next one.
  * A server asks for a pass when it starts, and for more while the release before may still be serving.
  */
-
 import type { Redis } from "../../redis/connect.js";
 import { infoText, type Node, nodeOf, tagOn, writableNodes } from "../../redis/nodes.js";
 import { ALL_PARTITIONS, type Keys } from "../../redis/partitions.js";

@@ -18,8 +18,10 @@ const MOST_STATE_BYTES = 64 * 1024 * 1024;
 /** Ids that a partition tells at once. */
 const MOST_A_PAGE = 1_000;
 
-const FIELDS = ["created_at", "updated_at", "state_updated_at", "metadata", "graph_id", "assistant_id", "config"];
-const MORE_FIELDS = ["status", "ttl", "ttl_strategy", "stale", "active", "seq", "lifetime"];
+const FIELDS = [
+  ...["created_at", "updated_at", "state_updated_at", "metadata", "graph_id", "assistant_id", "config"],
+  ...["status", "ttl", "ttl_strategy", "stale", "active", "seq", "lifetime"],
+];
 const STATE_FIELDS = ["values", "interrupts"];
 
 export interface FoundThreads {
@@ -160,7 +162,7 @@ export class ThreadSearch {
 
   /** In the order of the ids; without those that are not there. */
   async #read(ids: string[], withState: boolean): Promise<ThreadRecord[]> {
-    const names = [...FIELDS, ...MORE_FIELDS, ...(withState ? STATE_FIELDS : [])];
+    const names = [...FIELDS, ...(withState ? STATE_FIELDS : [])];
     const threads: ThreadRecord[] = [];
     const missing: string[] = [];
     for (let from = 0; from < ids.length; from += READ_AT_ONCE) {
