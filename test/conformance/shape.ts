@@ -40,6 +40,12 @@ export const each =
       ? value.flatMap((element, index) => differences(element, wanted, `[${index}]`))[0]
       : `must be a list, not ${show(value)}`;
 
+/** The same of a list that is not empty: where nothing came, nothing is shown. */
+export const some =
+  (wanted: Wanted): Check =>
+  (value) =>
+    Array.isArray(value) && value.length === 0 ? "must not be empty" : each(wanted)(value);
+
 /** These keys, whatever others there are. */
 export const having =
   (wanted: Record<string, Wanted>): Check =>

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { OPERATIONS, operationOf } from "../conformance/operations.js";
 import { readOptions, UsageError } from "../conformance/options.js";
-import { each, having, must, text, time, uuid } from "../conformance/shape.js";
+import { each, having, must, some, text, time, uuid } from "../conformance/shape.js";
 
 const id = "01a2150d-5d28-7590-9804-5d9ee9a25c37";
 
@@ -20,6 +20,7 @@ test.each([
   ["a list that is none", {}, [], "answer must be a list, not {}"],
   ["null instead of an object", null, {}, "answer must be an object, not null"],
   ["one of many that is not so", [{ a: 1 }, { a: 2 }], each(having({ a: 1 })), "answer[1].a must be 1, not 2"],
+  ["an empty list of what must be shown", [], some(text), "answer must not be empty"],
   ["an empty text", "", text, 'answer must be a text, not ""'],
 ])("%s is named", (_what, value, wanted, sentence) => {
   expect(() => must(value, wanted)).toThrow(sentence);
