@@ -150,8 +150,9 @@ export class StateUpdates {
       const { error: name, message } = describeError(error);
       const frames = name === "InvalidUpdateError" ? [] : stackFrames(error);
       this.deps.log.warn({ event: "update_refused", error: name, frames }, "a graph refused a state update");
-      // LangGraph speaks of its own parameter.
-      throw new HttpError(422, `the graph refuses the update: ${name}: ${message.replaceAll('"asNode"', "as_node")}`);
+      // LangGraph speaks of its own parameter, and adds where to read more on lines of their own.
+      const reason = (message.trim().split(/\s*\n/)[0] ?? "").replaceAll('"asNode"', "as_node");
+      throw new HttpError(422, `the graph refuses the update: ${name}: ${reason}`);
     }
   }
 }

@@ -201,10 +201,10 @@ describe("a state that is written", () => {
 describe("a state update is refused, and leaves nothing", () => {
   const MISSING = "1ef4a9b8-e6fb-67b1-8001-abd5184439d1";
   test.each<[string, object, number, RegExp]>([
-    ["an unknown node", { values: {}, as_node: "nobody" }, 422, /^the graph refuses .*Node "nobody" does not exist/],
+    ["an unknown node", { values: {}, as_node: "nobody" }, 422, /^the graph refuses .*Node "nobody" does not exist.*$/],
     ["values that are none", { values: "x", as_node: "plan" }, 422, /^body\.values: must be an object, a list or null/],
     ["values that its code can't take", { values: { note: "broken" }, as_node: "plan" }, 422, /TypeError: no way/],
-    ["unknown channels' wrong form", { values: [1, 2], as_node: "plan" }, 422, /^the graph refuses the update/],
+    ["unknown channels' wrong form", { values: [1, 2], as_node: "plan" }, 422, /^the graph refuses the update.*$/],
     ["a checkpoint that is not there", { values: {}, checkpoint_id: MISSING }, 404, new RegExp(MISSING)],
     [
       "no checkpoint's id",
