@@ -23,6 +23,7 @@ import {
   threadTtl,
   ttlWarnings,
 } from "./config/ttl.js";
+import { Ui, type UiConfig, UiSettings, uiConfig } from "./config/ui.js";
 import { type WebhookConfig, Webhooks, webhookConfig, webhookWarnings } from "./config/webhooks.js";
 
 export { type DefaultThreadTtl, type GraphDefaults, type GraphSpec, type HttpConfig, ProjectError };
@@ -40,6 +41,7 @@ export interface Project {
   threadTtl: DefaultThreadTtl | undefined;
   http: HttpConfig;
   webhooks: WebhookConfig;
+  ui: UiConfig;
   /** For `process.env`; what is set there wins. */
   env: Record<string, string>;
   /** One sentence for each key that has no effect here. */
@@ -55,6 +57,8 @@ const Config = z.object({
   checkpointer: Checkpointer.nullish(),
   http: Http.nullish(),
   webhooks: Webhooks.nullish(),
+  ui: Ui.nullish(),
+  ui_config: UiSettings.nullish(),
 });
 
 /**
@@ -82,6 +86,7 @@ export function readProject(configFile: string, environment: Environment = {}): 
     threadTtl: threadTtl(originOf("checkpointer"), checkpointer),
     http,
     webhooks,
+    ui: uiConfig(originOf("ui"), config.ui, config.ui_config),
     env: readEnv(file, folder, env),
     warnings: [
       ...unusedKeys(json),
@@ -104,7 +109,7 @@ function parse({ json, originOf }: Source): z.infer<typeof Config> {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path.join(".") ?? "";
-  const message = issue?.code === "invalid_key" ? "holds an empty graph id" : (issue?.message ?? "is not valid");
+  const message = (issue?.code === "invalid_key" ? issue.issues[0] : issue)?.message ?? "is not valid";
   throw new ProjectError(`${originOf(String(issue?.path[0]))}: ${path} ${message}`);
 }
 

@@ -72,8 +72,8 @@ test("what has no effect in http is named, and what would be missing is refused"
     logging_headers: { includes: ["x-a"], excludes: ["x-b"] },
     cors: { allow_origin: ["https://chat.example.com"] },
   };
-  expect(warningsOf({ http, ui: { agent: "./ui.tsx" } })).toEqual([
-    '"ui" is not supported and has no effect',
+  expect(warningsOf({ http, surprise: {} })).toEqual([
+    '"surprise" is not supported and has no effect',
     '"http.surprise" is not supported and has no effect',
     '"http.cors.allow_origin" is not supported and has no effect',
     '"http.middleware_order" is for routes of a project\'s own, which are not supported, and has no effect',
@@ -85,12 +85,24 @@ test("what has no effect in http is named, and what would be missing is refused"
   );
 });
 
+test("ui names files of components, and packages that pages bring; its variables take the keys' places", () => {
+  const keys = { ui: { one: "./ui.tsx" }, ui_config: { shared: ["three"] } };
+  expect(read(keys)).toMatchObject({ ui: { files: { one: "./ui.tsx" }, shared: ["three"] }, warnings: [] });
+  expect(read(keys, { LANGGRAPH_UI: '{"two": "./a.jsx"}', LANGGRAPH_UI_CONFIG: "{}" }).ui).toEqual({
+    ...{ origin: "LANGGRAPH_UI", files: { two: "./a.jsx" }, shared: [] },
+  });
+});
+
 test("header lists may be named as the platform's earlier documents have them", () => {
   const { http } = read({ http: { configurable_headers: { include: ["X-A"], exclude: ["x-b"] } } });
   expect(http.configurableHeaders).toEqual({ includes: ["x-a"], excludes: ["x-b"] });
 });
 
 test.each([
+  [{ ui: { "../one": "./ui.tsx" } }, "ui.../one must have names of letters"],
+  [{ ui: { one: "./ui.css" } }, "ui.one must be a file that ends with .tsx"],
+  [{ ui: ["./ui.tsx"] }, "ui must be a map of graph ids to files"],
+  [{ ui_config: { shared: "react" } }, 'ui_config.shared must be an object such as {"shared": '],
   [{ http: [] }, 'http must be an object such as {"disable_store": true}'],
   [{ http: { disable_runs: "yes" } }, "http.disable_runs must be true or false"],
   [{ http: { mount_prefix: "api" } }, "http.mount_prefix must be a path such as /api"],
@@ -234,9 +246,8 @@ describe("variables of LangGraph's images", () => {
     expect(() => readProject(file, environment)).not.toThrow(/secret|0123456789/);
   });
 
-  test("that name graphs which are not there, or what is not served, are warned of", () => {
-    expect(warningsOf({}, { LANGGRAPH_CONFIG: '{"two": {}}', LANGGRAPH_UI: "{}" })).toEqual([
-      '"ui" is not supported and has no effect',
+  test("that name graphs which are not there are warned of", () => {
+    expect(warningsOf({}, { LANGGRAPH_CONFIG: '{"two": {}}' })).toEqual([
       "LANGGRAPH_CONFIG names the graph two, which is not there",
     ]);
   });

@@ -30,7 +30,7 @@ const Path = z.string(GRAPH_FORM).min(1, GRAPH_FORM);
 const Graph = z.union([Path, z.object({ path: Path, description: z.string().nullish() })], GRAPH_FORM);
 
 export const GraphMap = z
-  .record(z.string().min(1), Graph, "must be a map of graph ids to files")
+  .record(z.string().min(1, "holds an empty graph id"), Graph, "must be a map of graph ids to files")
   .refine((graphs) => Object.keys(graphs).length > 0, 'names no graph; add {"agent": "./agent.ts:graph"}');
 
 /** @throws ProjectError for a file that is not there, or is none that can be loaded */

@@ -5,7 +5,7 @@ import { ProjectError } from "./error.js";
 import { onlyKeys, unknownKeys } from "./keys.js";
 
 /** Parts of the API that a project can switch off. */
-export const PARTS = ["assistants", "threads", "runs", "store", "meta", "webhooks"] as const;
+export const PARTS = ["assistants", "threads", "runs", "store", "meta", "webhooks", "ui"] as const;
 export type Part = (typeof PARTS)[number];
 
 /** Names of headers, or patterns with `*`, in lower case. */

@@ -18,7 +18,18 @@ const OF_THE_IMAGE = [
   "docker_compose_file",
   "_INTERNAL_docker_tag",
 ];
-const UNDERSTOOD = ["$schema", "graphs", "env", "node_version", "store", "checkpointer", "http", "webhooks"];
+const UNDERSTOOD = [
+  "$schema",
+  "graphs",
+  "env",
+  "node_version",
+  "store",
+  "checkpointer",
+  "http",
+  "webhooks",
+  "ui",
+  "ui_config",
+];
 
 /**
  * An object of keys that each restrict something: one that is misspelt would leave that open, so none but these may be there.
