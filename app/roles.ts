@@ -1,5 +1,5 @@
 /** The two roles: what each is made of, and how it goes down. */
-
+import { join } from "node:path";
 import { registerAssistants } from "./data/assistants/register.js";
 import { AssistantThreads } from "./data/assistants/threads.js";
 import { createCheckpointer } from "./data/checkpoints/checkpointer.js";
@@ -20,6 +20,7 @@ import { webhookHeaders } from "./graphs/config/webhooks.js";
 import { type Project, readProject } from "./graphs/config.js";
 import { type Graphs, loadGraphs } from "./graphs/load.js";
 import { startSchemaSource } from "./graphs/schemaSource.js";
+import { loadUi } from "./graphs/ui.js";
 import { createServer } from "./http/server.js";
 import { type ConnectionUse, connect, type Redis, ready } from "./redis/connect.js";
 import { startMemoryGuard } from "./redis/memory.js";
@@ -44,6 +45,8 @@ import { Worker } from "./worker/worker.js";
 const REDIS_ANSWERS_WITHIN_MS = 10_000;
 /** How late a worker's metrics may be: another thread tells them. */
 const TELL_COUNTS_MS = 1_000;
+/** Not in an image, whose build has run it. */
+const BUNDLER = join(import.meta.dirname, "image", "ui.js");
 
 export class RedisUnreachable extends Error {
   override name = "RedisUnreachable";
@@ -62,6 +65,7 @@ export interface Role {
 /** Serves the API. Its Redis connections: commands and subscriber. */
 export async function startServerRole(settings: Settings, log: Log): Promise<Role> {
   const { project, graphs } = await loadProject(settings, log);
+  const ui = project.http.disabled.has("ui") ? new Map() : await loadUi(project, BUNDLER);
   const connections = new Connections(settings, log);
   const redis = connections.open("request");
   const subscriber = connections.open("subscriber");
@@ -114,6 +118,7 @@ export async function startServerRole(settings: Settings, log: Log): Promise<Rol
     drafts,
     store,
     items,
+    ui,
     metrics,
     truncate: createTruncate({ redis, keys, removals, assistants }),
     queueDepth: () => queueDepth(redis, keys),

@@ -8,6 +8,7 @@ const TAGS = [
   { name: "threads", description: "What runs build on: states, and their history." },
   { name: "runs", description: "Executions of an assistant, on a thread or without one." },
   { name: "store", description: "Items that all graphs and clients share." },
+  { name: "ui", description: "Components that a page shows beside what a graph says." },
   { name: "system", description: "What the server is, and how it is." },
 ];
 

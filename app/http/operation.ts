@@ -14,8 +14,8 @@ export interface Answer {
   events?: true;
   /** The headers are sent at once, and the content when the run has ended. */
   late?: true;
-  /** The content is, or may be, text of this media type. */
-  text?: string;
+  /** The content is, or may be, text of this media type, or of one of these. */
+  text?: string | readonly string[];
   headers?: Record<string, string>;
 }
 
@@ -143,7 +143,7 @@ function toResponse(status: number, answer: string | Answer): ResponseConfig {
     },
     content: {
       ...(schema && { "application/json": { schema } }),
-      ...(text && { [text]: { schema: { type: "string" as const } } }),
+      ...Object.fromEntries([text ?? []].flat().map((type) => [type, { schema: { type: "string" as const } }])),
       ...(events && { "text/event-stream": { schema: ServerSentEvent } }),
     },
   };

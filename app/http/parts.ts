@@ -31,6 +31,7 @@ export function partOf(path: string): Part | undefined {
   if (/^\/assistants(\/|$)/.test(path)) return "assistants";
   if (/^\/threads(\/|$)/.test(path)) return "threads";
   if (/^\/store(\/|$)/.test(path)) return "store";
+  if (/^\/ui(\/|$)/.test(path)) return "ui";
   return META.test(path) ? "meta" : undefined;
 }
 

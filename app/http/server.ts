@@ -17,6 +17,7 @@ import type { Truncate } from "../data/truncate.js";
 import { type HttpConfig, httpConfig } from "../graphs/config/http.js";
 import type { Graphs } from "../graphs/load.js";
 import type { SchemaSource } from "../graphs/schemaSource.js";
+import type { UiFiles } from "../graphs/ui.js";
 import type { Settings } from "../settings.js";
 import type { Log } from "../telemetry/log.js";
 import type { Metrics, Numbers } from "../telemetry/metrics.js";
@@ -48,6 +49,7 @@ import { createThreadStates } from "./threadStates.js";
 import { threadStreamRoutes } from "./threadStream.js";
 import { threadRoutes } from "./threads.js";
 import { truncateRoutes } from "./truncate.js";
+import { isUiFile, uiRoutes } from "./ui.js";
 
 export interface ServerDeps {
   settings: Pick<
@@ -84,6 +86,8 @@ export interface ServerDeps {
   items: StoreItems;
   /** What langgraph.json says of the API; not given: nothing. */
   http?: HttpConfig;
+  /** The components of the project; not given: none. */
+  ui?: UiFiles;
   /** Of threads that are made without one. */
   threadTtl?: ThreadTtl | undefined;
   /** Asked where `truncateRoute` is set. */
@@ -97,8 +101,9 @@ export interface HttpServer extends Listener {
   readonly app: Express;
 }
 
-/** Never asked for a key: whether it is well, what it is, and how to ask. */
+/** Never asked for a key: whether it is well, what it is, and how to ask; files that a page loads. */
 const WITHOUT_KEY = new Set(["/ok", "/info", "/openapi.json", ...DOCS_PATHS]);
+const needsNoKey = (path: string) => WITHOUT_KEY.has(path) || isUiFile(path);
 
 export function createServer(deps: ServerDeps): HttpServer {
   const open = new OpenAnswers(deps.settings.sseHeartbeatMs);
@@ -151,6 +156,7 @@ function createApp(deps: ServerDeps, open: OpenAnswers): Express {
   threadCopyRoutes(resource, { threads, removals, copies: deps.copies, storage: deps.storage, states });
   statelessRunRoutes(resource, { assistants, answers });
   storeRoutes(resource, deps.items);
+  uiRoutes(resource, { files: deps.ui ?? new Map(), mountPrefix });
   if (settings.truncateRoute) truncateRoutes(resource, deps.truncate);
   if (!http.disabled.has("meta")) docsRoutes(app, resource, mountPrefix);
   metricsRoutes(resource, { metrics: deps.metrics, open, requests, queueDepth: deps.queueDepth });
@@ -172,7 +178,7 @@ function nameServer(instanceName: string): RequestHandler {
 function requireKey(hashes: readonly string[]): RequestHandler {
   const isKnown = createKeyCheck(hashes);
   return (request, _response, next) => {
-    if ((request.method === "GET" || request.method === "HEAD") && WITHOUT_KEY.has(request.path)) return next();
+    if ((request.method === "GET" || request.method === "HEAD") && needsNoKey(request.path)) return next();
     const key = presentedKey(request.headers);
     if (isKnown(key)) return next();
     // The SDKs send the key of another service, where they find one in the environment.

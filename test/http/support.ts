@@ -286,6 +286,7 @@ export interface StartOptions {
   /** The key `http` of langgraph.json. */
   http?: object;
   threadTtl?: ServerDeps["threadTtl"];
+  ui?: ServerDeps["ui"];
 }
 
 export async function startServer(options: StartOptions = {}): Promise<Started> {
@@ -323,6 +324,7 @@ export async function startServer(options: StartOptions = {}): Promise<Started> 
     items: options.items ?? noItems,
     http: httpConfig("langgraph.json", Http.parse(options.http ?? {})),
     threadTtl: options.threadTtl,
+    ui: options.ui ?? new Map(),
     truncate: nowhere,
     metrics: new Metrics(),
     queueDepth: options.queueDepth ?? (async () => ({ claimable: 0, delayed: 0, running: 0 })),

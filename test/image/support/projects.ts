@@ -7,10 +7,13 @@ import { onTestFinished } from "vitest";
 /** The oldest LangGraph that is supported, and what it needs. */
 export const oldest = { "@langchain/langgraph": "1.4.0", "@langchain/core": "1.1.48", zod: "4.6.7" };
 
-/** Files by their path, objects as JSON. The folder goes with the test. */
-export async function writeProject(files: Record<string, string | object>): Promise<string> {
+/** Files by their path, objects as JSON. The folder goes with the test, or when `finished` calls back. */
+export async function writeProject(
+  files: Record<string, string | object>,
+  finished: (remove: () => Promise<void>) => void = onTestFinished,
+): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "switchyard-project-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  finished(() => rm(folder, { recursive: true }));
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), typeof content === "string" ? content : JSON.stringify(content));
@@ -27,7 +30,11 @@ export const asPeopleHaveThem = {
     dependencies: oldest,
     devDependencies: { husky: "9.1.7" },
   },
-  "langgraph.json": { graphs: { concierge: "./src/agent.ts:graph" }, env: ".env" },
+  "langgraph.json": {
+    graphs: { concierge: "./src/agent.ts:graph" },
+    ui: { concierge: "./src/ui.tsx" },
+    env: ".env",
+  },
   "tsconfig.json": { extends: "@tsconfig/node22/tsconfig.json", compilerOptions: { paths: { "@/*": ["./src/*"] } } },
   "src/agent.ts": `
     import { readFileSync } from "node:fs";
@@ -44,6 +51,10 @@ export const asPeopleHaveThem = {
       .addEdge(START, "reply")
       .addEdge("reply", END)
       .compile();`,
+  "src/ui.tsx": `
+    import "./ui.css";
+    export default { card: ({ text }: { text: string }) => <p className="p-4">{text}</p> };`,
+  "src/ui.css": '@import "tailwindcss";',
   "src/greeting.ts": `export const greeting: string = "Hello";`,
   "src/tools/upper.ts": `export const upper = (text: string) => text.toUpperCase();`,
   "src/names.json": ["Ada"],
