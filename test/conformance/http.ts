@@ -113,6 +113,17 @@ const cases: Case[] = [
     },
   },
   {
+    name: "POST /ui/{graph_id}, as LoadExternalComponent asks, and the script that it names",
+    async run(target) {
+      const html = await target.client["~ui"].getComponent("steps", "card");
+      const [, path] = /<script src="[^"]+?(\/ui\/steps\/[^"]+)" onload="__LGUI_steps\.render\(/.exec(html) ?? [];
+      must(path, text, "the script's address");
+      const script = await (await get(target, path ?? "", /^text\/javascript/)).text();
+      must(script.includes("__LGUI_steps"), true, "the script has the bundle's name");
+      must((await fetch(`${target.url}/ui/steps/none.js`)).status, 404, "status of no file");
+    },
+  },
+  {
     name: "POST /internal/truncate, where the settings allow it",
     alone: true,
     async run({ url, client }) {

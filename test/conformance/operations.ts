@@ -1,7 +1,6 @@
 /**
  * The operations of the Agent Server's API and who calls them: every one that its documentation names but crons, MCP,
- * A2A, the event streaming protocol (`/commands`, `/stream/events`) and the components of generative user interfaces
- * (`/ui`), which this server does not have yet.
+ * A2A and the event streaming protocol (`/commands`, `/stream/events`), which this server does not have yet.
  */
 import type { Call } from "./recorder.js";
 
@@ -80,6 +79,9 @@ const table: [Operation["sdks"], string][] = [
   [both, "DELETE /store/items"],
   [both, "POST /store/items/search"],
   [both, "POST /store/namespaces"],
+
+  [none, "POST /ui/{graph_id}"],
+  [none, "GET /ui/{graph_id}/{file}"],
 ];
 
 export const OPERATIONS: readonly Operation[] = table.map(([sdks, name]) => ({ ...parse(name), sdks }));
