@@ -15,6 +15,8 @@ export type UiFiles = ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
 
 /** Beside langgraph.json, in an image; app/image/ui.ts writes it. */
 const BUILT_UI = join(".switchyard", "ui");
+/** A second as a rule. */
+const CHILD_MS = 120_000;
 
 /**
  * @param bundler the compiled app/image/ui.js, which an image has not
@@ -52,6 +54,7 @@ function bundle(bundler: string, folder: string, output: string, ui: object): Pr
   return new Promise((resolve, reject) => {
     const child = fork(bundler, [folder, output, JSON.stringify(ui)], {
       cwd: folder,
+      timeout: CHILD_MS,
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
     let failure: string | undefined;
@@ -59,6 +62,8 @@ function bundle(bundler: string, folder: string, output: string, ui: object): Pr
     child.once("message", (message: { failure: string }) => {
       failure = message.failure;
     });
-    child.once("close", (code) => resolve(code === 0 ? undefined : (failure ?? `ui: the bundler ended with ${code}`)));
+    child.once("close", (code, signal) =>
+      resolve(code === 0 ? undefined : (failure ?? `ui can't be bundled: the bundler ended with ${code ?? signal}`)),
+    );
   });
 }

@@ -51,8 +51,8 @@ async function bundleUi(project: string, output: string, { files, shared }: UiSo
 }
 
 /**
- * Components may say `@import "tailwindcss"` without a project's having it, as on the platform. Nothing else of ours may
- * be found from there, so it is alone in a folder that is looked into last.
+ * Components may say `@import "tailwindcss"` where the project has no such package: LangGraph promises Tailwind to
+ * all. Nothing else of ours may be found from there, so it is alone in a folder that is looked into last.
  */
 async function lendTailwind(): Promise<string> {
   const bundler = createRequire(import.meta.resolve("@langchain/langgraph-ui"));
@@ -67,7 +67,8 @@ function reason(error: unknown, started: string): string {
   const { errors = [] } = error as { errors?: { text: string; location: { file: string; line: number } | null }[] };
   const [first] = errors;
   if (first === undefined) return error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-  if (first.location === null) return first.text;
+  // A plugin names its own place, and in the text that of what it has read.
+  if (first.location === null || first.location.file.includes("node_modules")) return first.text;
   const { file, line } = first.location;
   return `${first.text} (${existsSync(file) ? file : relative("", resolve(started, file))}:${line})`;
 }
