@@ -5,14 +5,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { RedisServer } from "../../app/local/redisServer.js";
-import { asApp } from "../support/acl.js";
+import { APP_USER } from "../support/acl.js";
 import { type Load, lostOnceAllEnded, startLoad, takes } from "../support/load.js";
 import { startRedis } from "../support/redis.js";
 import type { Chunk } from "../support/sdk.js";
 import { type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
-const args = ["--appendfsync", "always"];
+// It knows the app from its first moment on: who is refused a login waits two seconds, longer than a lease here.
+const args = ["--appendfsync", "always", "--user", ...APP_USER];
 
 let folder: string;
 let redis: RedisServer;
@@ -29,7 +30,6 @@ afterAll(async () => {
 
 async function comesBack(): Promise<void> {
   redis = await startRedis({ dataFolder: folder, port: redis.port, args });
-  await asApp(redis.url);
 }
 
 const statuses = (path: string, of = [...all.servers, ...all.workers]) =>
