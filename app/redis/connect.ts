@@ -40,8 +40,15 @@ const profiles = {
   request: { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 2_000 },
   /** A worker retries above the client, so a command settles within a bounded time. */
   worker: { maxRetriesPerRequest: null, commandTimeout: 5_000 },
-  /** A beat that a lost node leaves hanging must not outlast the lease: the next one asks the node that took over. */
-  heartbeat: { maxRetriesPerRequest: null, commandTimeout: 1_000 },
+  /**
+   * A beat that a lost node leaves hanging must not outlast the lease: the next one asks the node that took over. It is back
+   * soon after an outage: from the first sweep on, which may be another process's, the leases run again.
+   */
+  heartbeat: {
+    maxRetriesPerRequest: null,
+    commandTimeout: 1_000,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt - 1, 3), 400) + Math.random() * 100,
+  },
   /** Blocking pops only: the client's own limit frees one that a dropped connection left hanging. */
   blocking: { maxRetriesPerRequest: null, blockingTimeout: 5_000, blockingTimeoutGrace: 1_000 },
   subscriber: { maxRetriesPerRequest: null, autoResubscribe: true },

@@ -12,7 +12,7 @@ import type { Chunk } from "../support/sdk.js";
 import { type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/steps/langgraph.json", import.meta.url));
-// It knows the app from its first moment on: who is refused a login waits two seconds, longer than a lease here.
+// It knows the app from its first moment on: who is refused a login waits for the next try.
 const args = ["--appendfsync", "always", "--user", ...APP_USER];
 
 let folder: string;

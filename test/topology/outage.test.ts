@@ -81,11 +81,13 @@ test("neither does a Redis that is started again with its data", async () => {
   onTestFinished(() => rmSync(dataFolder, { recursive: true, force: true }));
   const port = await freePort();
   const binary = await resolveRedisBinary(() => {});
-  // It knows the app from its first moment on: who is refused a login waits two seconds, longer than a lease here.
+  // It knows the app from its first moment on: who is refused a login waits for the next try, which a lease may not last for.
   const args = ["--appendfsync", "always", "--user", ...APP_USER];
   const serve = () => startRedisServer(binary, { port, dataFolder, args });
   let server: RedisServer = await serve();
-  await start({ redis: { url: server.url, stop: () => server.stop() } });
+  // Shorter than the outage, and long enough for all to come back after the first that sweeps.
+  const environment = { LEASE_MS: "2500" };
+  await start({ redis: { url: server.url, stop: () => server.stop() }, environment });
   const runs = await begins();
   const stopWatching = watchHealth([...all.servers, ...all.workers]);
   await server.stop();
