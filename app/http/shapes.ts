@@ -93,7 +93,8 @@ export const queryNamesOf = <const Name extends string>(names: readonly Name[]) 
   queryNames
     .pipe(z.array(z.enum(names)))
     .optional()
-    .meta({ type: "array", items: { type: "string", enum: [...names] } });
+    // An empty one asks for nothing: Python's SDK sends it.
+    .meta({ type: "array", items: { type: "string", enum: [...names, ""] } });
 
 function namesIn(text: string): unknown[] {
   if (!text.startsWith("[")) return text.split(",").filter((name) => name !== "");

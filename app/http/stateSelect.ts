@@ -26,7 +26,7 @@ export const StateSelectQuery = queryNames
   .pipe(Names)
   .optional()
   .describe(WHAT)
-  .meta({ type: "array", items: { type: "string", ...patternOf("[^,]") }, maxItems: MOST_NAMES });
+  .meta({ type: "array", items: { type: "string", anyOf: [patternOf("[^,]"), { const: "" }] }, maxItems: MOST_NAMES });
 
 /** As a state is answered: a field that was not selected is not there. */
 export const SelectedStateShape = ThreadStateShape.partial().meta({ id: "SelectedThreadState" });
