@@ -1,7 +1,7 @@
 /** Code of a graph that throws where nobody can catch it. */
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
-import { executes, exitOf, numbersOf, oneToTen, recordOf, type StateOfSteps } from "../support/runs.js";
+import { executes, exitOf, numbersOf, oneToTen, recordOf, type StateOfSteps, says } from "../support/runs.js";
 import { type Topology, topology } from "../support/topology.js";
 
 const config = fileURLToPath(new URL("../support/projects/unruly/langgraph.json", import.meta.url));
@@ -25,6 +25,8 @@ test("a worker that crashes gives its runs up at once, a failure each, and logs 
   await executes(crashing, 2);
   await all.startWorker();
   expect(await exitOf(crashing)).toBe(1);
+  // What it wrote last may still be on its way when it has ended.
+  await says(crashing, '"event":"uncaught_exception"');
   expect(crashing.log()).toMatch(/"event":"uncaught_exception","error":"RangeError","frames":\["\s+at fuse/);
   expect(crashing.log()).not.toContain("what the user said");
   for (const run of runs) {

@@ -68,7 +68,7 @@ test("a node that stays deaf for too long ends its worker, which hands back its 
     interval: 10,
   });
   expect(await exitOf(worker())).toBe(1);
-  expect(worker().log()).toContain('"event":"node_abandoned"');
+  await says(worker(), '"event":"node_abandoned"');
   await all.client.runs.join(beside.thread_id, beside.run_id);
   expect(await recordOf(all, beside)).toMatchObject({ status: "success", attempt: "2" });
   expect((await recordOf(all, beside)).failures ?? "0").toBe("0");
