@@ -3,6 +3,7 @@ import type { Redis } from "../redis/connect.js";
 import { ALL_PARTITIONS, type Keys } from "../redis/partitions.js";
 import type { Confirm } from "../redis/replication.js";
 import type { Log } from "../telemetry/log.js";
+import { startRounds } from "./rounds.js";
 import { scripts } from "./scripts.js";
 import type { Removal, RemovalSteps } from "./types.js";
 
@@ -38,8 +39,6 @@ interface Found {
 
 /** Sweeps about each `sweepMs` until stopped. Failures are logged; the next sweep tries again. */
 export function startSweeper(deps: SweepDeps, settings: SweepSettings): { stop(): Promise<void> } {
-  let timer: NodeJS.Timeout | undefined;
-  let current: Promise<void> = Promise.resolve();
   const stopped = new AbortController();
   // A removal may take long; leases must not wait for it.
   let removing = false;
@@ -50,23 +49,15 @@ export function startSweeper(deps: SweepDeps, settings: SweepSettings): { stop()
     removing = false;
   };
 
-  const schedule = () => {
-    // Jitter keeps a fleet that started together from sweeping together.
-    const delay = settings.sweepMs * (0.8 + 0.4 * Math.random());
-    timer = setTimeout(() => {
-      current = heal(deps, settings).then((found) => {
-        void remove(found);
-        if (!stopped.signal.aborted) schedule();
-      });
-    }, delay);
-  };
-  schedule();
+  const rounds = startRounds(async () => {
+    const found = await heal(deps, settings);
+    void remove(found);
+  }, settings.sweepMs);
   return {
     /** A removal under way is left to the sweeps of others. */
     async stop() {
       stopped.abort();
-      clearTimeout(timer);
-      await current;
+      await rounds.stop();
     },
   };
 }

@@ -7,6 +7,7 @@
 import type { Redis } from "../../redis/connect.js";
 import { infoText, type Node, nodeOf, tagOn, writableNodes } from "../../redis/nodes.js";
 import { ALL_PARTITIONS, type Keys } from "../../redis/partitions.js";
+import { startRounds } from "../../runs/rounds.js";
 import { scripts } from "../../runs/scripts.js";
 import type { Log } from "../../telemetry/log.js";
 
@@ -120,32 +121,12 @@ export function startThreadBackfill(
   pauseMs: number,
   log: Log,
 ): { stop(): Promise<void> } {
-  let timer: NodeJS.Timeout | undefined;
-  let current: Promise<void> = Promise.resolve();
-  let stopped = false;
-
-  const step = async () => {
+  return startRounds(async () => {
     try {
       await backfill.step();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.warn({ event: "thread_backfill_failed", reason }, "the index of threads was not gone over");
     }
-    if (!stopped) schedule();
-  };
-  const schedule = () => {
-    // Jitter lets each of a fleet that started together have its turn.
-    const delay = pauseMs * (0.8 + 0.4 * Math.random());
-    timer = setTimeout(() => {
-      current = step();
-    }, delay);
-  };
-  schedule();
-  return {
-    async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await current;
-    },
-  };
+  }, pauseMs);
 }
