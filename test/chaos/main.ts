@@ -1,8 +1,9 @@
 /** `npm run chaos`: see options.ts. */
 import { writeFile } from "node:fs/promises";
 import { build } from "../../app/build.js";
+import { UsageError } from "../support/commandLine.js";
 import { runChaos } from "./chaos.js";
-import { type ChaosOptions, readOptions, UsageError, usage } from "./options.js";
+import { type ChaosOptions, readOptions, usage } from "./options.js";
 import { hasFailed, linesOf } from "./report.js";
 
 const say = (line: string) => process.stdout.write(`${line}\n`);

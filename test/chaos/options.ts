@@ -1,6 +1,6 @@
 /** The command line of `npm run chaos`. */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { parseOptions, UsageError } from "../support/commandLine.js";
 import type { Form } from "./history.js";
 
 export const usage = `npm run chaos -- [options]
@@ -25,16 +25,21 @@ export interface ChaosOptions {
   json?: string;
 }
 
-/** Wrong usage: the sentence says what is allowed. */
-export class UsageError extends Error {}
-
 const FORMS: readonly Form[] = ["standalone", "failover", "cluster"];
 /** The events of a run are kept for an hour after its end, and are needed for the audit. */
 const SECONDS = { least: 15, most: 3_000 };
 
+const OPTIONS = {
+  seconds: { type: "string" },
+  seed: { type: "string" },
+  redis: { type: "string" },
+  json: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
 /** @param folder what a relative FILE is relative to @throws UsageError @returns undefined where only help is wanted */
 export function readOptions(args: string[], folder: string): ChaosOptions | undefined {
-  const given = parse(args);
+  const given = parseOptions(args, OPTIONS);
   if (given.help) return undefined;
   const form = FORMS.find((known) => known === (given.redis ?? "standalone"));
   if (!form) throw new UsageError(`--redis must be ${FORMS.join(", ")}, not ${given.redis}`);
@@ -44,23 +49,6 @@ export function readOptions(args: string[], folder: string): ChaosOptions | unde
     form,
     ...(given.json !== undefined && { json: resolve(folder, given.json) }),
   };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        seconds: { type: "string" },
-        seed: { type: "string" },
-        redis: { type: "string" },
-        json: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
 }
 
 function whole(option: string, text: string, least: number, most: number): number {

@@ -2,10 +2,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build } from "../../app/build.js";
+import { UsageError } from "../support/commandLine.js";
 import { MissingError } from "../support/environments.js";
 import type { Outcome } from "./cases.js";
 import { type Deployment, deploy, type Size } from "./deployment.js";
-import { type Options, readOptions, UsageError, usage } from "./options.js";
+import { type Options, readOptions, usage } from "./options.js";
 import type { Context, Part, PartName } from "./parts.js";
 
 const say = (line: string) => process.stdout.write(`${line}\n`);

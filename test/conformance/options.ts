@@ -1,6 +1,6 @@
 /** The command line of `npm run conformance`. */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { parseOptions, UsageError } from "../support/commandLine.js";
 import { PARTS, type PartName } from "./parts.js";
 
 export const usage = `npm run conformance -- [options]
@@ -23,15 +23,19 @@ export interface Options {
   json?: string;
 }
 
-/** Wrong usage: the sentence says what is allowed. */
-export class UsageError extends Error {}
-
 /** The table tells what these called. */
 const BEFORE_TABLE: readonly PartName[] = ["http", "sdk-js", "sdk-python"];
 
+const OPTIONS = {
+  only: { type: "string" },
+  write: { type: "boolean" },
+  json: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
 /** @param folder what a relative FILE is relative to @throws UsageError @returns undefined where only help is wanted */
 export function readOptions(args: string[], folder: string): Options | undefined {
-  const given = parse(args);
+  const given = parseOptions(args, OPTIONS);
   if (given.help) return undefined;
   const only = PARTS.find((part) => part === given.only);
   if (given.only !== undefined && !only)
@@ -41,20 +45,4 @@ export function readOptions(args: string[], folder: string): Options | undefined
     write: given.write ?? false,
     ...(given.json !== undefined && { json: resolve(folder, given.json) }),
   };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        only: { type: "string" },
-        write: { type: "boolean" },
-        json: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
 }

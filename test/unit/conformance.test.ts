@@ -1,8 +1,9 @@
 /** What the conformance suite judges by. */
 import { expect, test } from "vitest";
 import { OPERATIONS, operationOf } from "../conformance/operations.js";
-import { readOptions, UsageError } from "../conformance/options.js";
+import { readOptions } from "../conformance/options.js";
 import { each, having, must, some, text, time, uuid } from "../conformance/shape.js";
+import { UsageError } from "../support/commandLine.js";
 
 const id = "01a2150d-5d28-7590-9804-5d9ee9a25c37";
 
