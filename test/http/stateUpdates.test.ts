@@ -10,16 +10,14 @@ import {
   START,
   StateGraph,
 } from "@langchain/langgraph";
-import { Client } from "@langchain/langgraph-sdk";
+import type { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
-import { Copies } from "../../app/data/copies.js";
+import { type Checkpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { StateDrafts } from "../../app/data/stateDrafts.js";
-import { Threads } from "../../app/data/threads.js";
-import type { Graph } from "../../app/graphs/load.js";
 import { ours } from "../support/checkpoints.js";
-import { type Core, startCore } from "../support/core.js";
-import { detailOf, post, type Started, startServer } from "./support.js";
+import type { Core } from "../support/core.js";
+import { type OnCore, startOnCore } from "./onCore.js";
+import { detailOf, post, type Started } from "./support.js";
 
 const append = (all: string[] = [], more: string[] = []) => [...all, ...more];
 const State = Annotation.Root({
@@ -64,22 +62,11 @@ let core: Core;
 let saver: Checkpointer;
 let at: Started;
 let client: Client;
+let stop: OnCore["stop"];
 beforeAll(async () => {
-  core = await startCore();
-  saver = createCheckpointer(ours, core);
-  const { runs, redis, removals, keys } = core;
-  const drafts = new StateDrafts({ redis, keys, langgraph: ours });
-  at = await startServer({
-    core: { runs, redis, removals, drafts, threads: new Threads(redis, keys), copies: new Copies(core) },
-    graphs: { echo: agent as unknown as Graph, chat: chat as unknown as Graph, pair: pair as unknown as Graph },
-    checkpointer: saver,
-  });
-  client = new Client({ apiUrl: at.url, apiKey: null });
+  ({ core, saver, at, client, stop } = await startOnCore({ echo: agent, chat, pair }));
 });
-afterAll(async () => {
-  await at.close();
-  await core.stop();
-});
+afterAll(() => stop());
 
 let threadId: string;
 beforeEach(async () => {

@@ -1,20 +1,15 @@
 /** Copies of threads, pruning and storage as clients see them: a server on the real core, a worker played by the test. */
 import { randomUUID } from "node:crypto";
 import { Annotation, Command, END, interrupt, START, StateGraph } from "@langchain/langgraph";
-import { Client } from "@langchain/langgraph-sdk";
+import type { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
-import { Copies } from "../../app/data/copies.js";
-import { StateDrafts } from "../../app/data/stateDrafts.js";
-import { ThreadStorage } from "../../app/data/storage.js";
-import { Threads } from "../../app/data/threads.js";
-import type { Graph } from "../../app/graphs/load.js";
+import { type Checkpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { interruptsOf, threadStatusOf } from "../../app/graphs/state.js";
 import { ThreadShape } from "../../app/http/shapes.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
-import { ours } from "../support/checkpoints.js";
-import { type Core, startCore } from "../support/core.js";
-import { detailOf, post, type Started, startServer } from "./support.js";
+import type { Core } from "../support/core.js";
+import { type OnCore, startOnCore } from "./onCore.js";
+import { detailOf, post, type Started } from "./support.js";
 
 const State = Annotation.Root({ steps: Annotation<string[]>({ reducer: (a, b) => a.concat(b), default: () => [] }) });
 const inner = new StateGraph(State)
@@ -36,27 +31,16 @@ let core: Core;
 let saver: Checkpointer;
 let at: Started;
 let client: Client;
+let stop: OnCore["stop"];
 beforeAll(async () => {
-  core = await startCore();
-  saver = createCheckpointer(ours, core);
-  const { runs, redis, keys, removals } = core;
-  const data = { threads: new Threads(redis, keys), copies: new Copies(core), storage: new ThreadStorage(redis, keys) };
-  at = await startServer({
-    core: { runs, redis, removals, ...data, drafts: new StateDrafts({ redis, keys, langgraph: ours }) },
-    graphs: { echo: asking as unknown as Graph },
-    checkpointer: saver,
-  });
-  client = new Client({ apiUrl: at.url, apiKey: null });
+  ({ core, saver, at, client, stop } = await startOnCore({ echo: asking }));
 });
 let threadId: string;
 beforeEach(async () => {
   await core.admin.flushall();
   threadId = (await client.threads.create({ metadata: { team: "red", list: [] } })).thread_id;
 });
-afterAll(async () => {
-  await at.close();
-  await core.stop();
-});
+afterAll(() => stop());
 
 const graph = () => Object.assign(Object.create(asking), { checkpointer: saver }) as typeof asking;
 

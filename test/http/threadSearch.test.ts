@@ -1,17 +1,15 @@
 /** Threads found, counted and changed through a server on the real core, a worker played by the test. */
 import { randomUUID } from "node:crypto";
 import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
-import { Client } from "@langchain/langgraph-sdk";
+import type { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
-import { ThreadSearch } from "../../app/data/threads/search.js";
+import { type Checkpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { Threads } from "../../app/data/threads.js";
-import type { Graph } from "../../app/graphs/load.js";
 import { ThreadShape } from "../../app/http/shapes.js";
-import { ours } from "../support/checkpoints.js";
-import { type Core, newRun, startCore, success } from "../support/core.js";
-import { detailOf, post, type Started, startServer } from "./support.js";
+import { type Core, newRun, success } from "../support/core.js";
+import { type OnCore, startOnCore } from "./onCore.js";
+import { detailOf, post, type Started } from "./support.js";
 
 const State = Annotation.Root({ steps: Annotation<string[]>({ reducer: (a, b) => a.concat(b), default: () => [] }) });
 const stepping = new StateGraph(State)
@@ -24,23 +22,12 @@ let core: Core;
 let saver: Checkpointer;
 let at: Started;
 let client: Client;
+let stop: OnCore["stop"];
 beforeAll(async () => {
-  core = await startCore();
-  saver = createCheckpointer(ours, core);
-  const { runs, redis, removals, keys } = core;
-  const threads = new Threads(redis, keys);
-  at = await startServer({
-    core: { runs, redis, removals, threads, threadSearch: new ThreadSearch(redis, keys) },
-    graphs: { echo: stepping as unknown as Graph },
-    checkpointer: saver,
-  });
-  client = new Client({ apiUrl: at.url, apiKey: null });
+  ({ core, saver, at, client, stop } = await startOnCore({ echo: stepping }));
 });
 beforeEach(() => core.admin.flushall());
-afterAll(async () => {
-  await at.close();
-  await core.stop();
-});
+afterAll(() => stop());
 
 const search = (body: unknown) => post(`${at.url}/threads/search`, body);
 async function found(body: unknown): Promise<string[]> {

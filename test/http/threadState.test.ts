@@ -1,14 +1,13 @@
 /** What a thread shows after runs that did not come to their end: a server on the real core, a worker played by the test. */
 import { Annotation, END, interrupt, START, StateGraph } from "@langchain/langgraph";
-import { Client } from "@langchain/langgraph-sdk";
+import type { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Checkpointer, createCheckpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
+import { type Checkpointer, writtenBy } from "../../app/data/checkpoints/checkpointer.js";
 import { Threads } from "../../app/data/threads.js";
-import type { Graph } from "../../app/graphs/load.js";
 import type { ClaimedRun } from "../../app/runs/types.js";
-import { ours } from "../support/checkpoints.js";
-import { type Core, soon, startCore } from "../support/core.js";
-import { post, type Started, startServer } from "./support.js";
+import { type Core, soon } from "../support/core.js";
+import { type OnCore, startOnCore } from "./onCore.js";
+import { post, type Started } from "./support.js";
 
 const State = Annotation.Root({
   steps: Annotation<string[]>({
@@ -31,26 +30,16 @@ let core: Core;
 let saver: Checkpointer;
 let at: Started;
 let client: Client;
+let stop: OnCore["stop"];
 beforeAll(async () => {
-  core = await startCore();
-  saver = createCheckpointer(ours, core);
-  const { runs, redis, removals } = core;
-  at = await startServer({
-    core: { runs, redis, removals, threads: new Threads(redis, core.keys) },
-    graphs: { echo: asking as unknown as Graph },
-    checkpointer: saver,
-  });
-  client = new Client({ apiUrl: at.url, apiKey: null });
+  ({ core, saver, at, client, stop } = await startOnCore({ echo: asking }));
 });
 let threadId: string;
 beforeEach(async () => {
   await core.admin.flushall();
   threadId = (await client.threads.create()).thread_id;
 });
-afterAll(async () => {
-  await at.close();
-  await core.stop();
-});
+afterAll(() => stop());
 
 /** A run whose worker has stored checkpoints, and then says nothing more. */
 async function silentRun(leaseMs = 30_000): Promise<ClaimedRun> {
